@@ -1,4 +1,4 @@
-"""The filter for text that comes from outside: which secrets it removes, and which text it leaves as it is."""
+"""The filter for text from outside: the secrets that it removes, and the text that it keeps."""
 
 from __future__ import annotations
 

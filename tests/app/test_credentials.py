@@ -38,15 +38,15 @@ def lines(program: Program, message: str) -> list[str]:
 
 
 def succeeding(program: Program) -> float | None:
-    """Return how many data sources were polled with success."""
+    """Return the number of data sources that were polled successfully."""
     return program.scrape().value("qbusiness_poll_success")
 
 
 @pytest.mark.trial
 def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: SimulatedEndpoint) -> None:
-    """Within one deadline after the credentials have expired, although the data sources are polled every ten minutes.
+    """They report it within one deadline after the expiry, although the data sources are polled every ten minutes.
 
-    The process stays healthy, and all of them recover with the credentials.
+    The process stays healthy, and all data sources recover when the credentials do.
     """
     service.sts.lifetime = 3.0
     pace = {"interval": "10m", "idle_interval": "10m", "timeout": "2s"}

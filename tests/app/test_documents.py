@@ -85,7 +85,7 @@ def test_the_page_and_the_json_have_the_first_failed_documents(service: Simulate
 
 
 def test_the_last_count_survives_a_restart_and_failures(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """It is in the first scrape. A failure of ListDocuments neither fails polls nor reports the target as down."""
+    """It is in the first scrape. If ListDocuments fails, polls succeed and the target stays up."""
     configuration = config(service, tmp_path / "state.db")
     with RunningExporter(configuration) as exporter:
         eventually(lambda: counted(exporter, "hr", "FAILED") == 13)

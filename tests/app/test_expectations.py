@@ -134,7 +134,7 @@ def test_the_page_shows_a_source_that_is_not_watched(program: RunningExporter) -
 
 
 def test_a_stricter_objective_judges_from_the_reload_on(tmp_path: Path) -> None:
-    """A restart does not make it older. One that is set while the exporter is down holds since the restart."""
+    """A restart does not make it older. If it is set during a downtime, the restart is its start."""
     fleet, _ = one_index(SimulatedDataSource("hr", jobs=[job("old", 3 * DAY)]))
     with SimulatedEndpoint(fleet) as service:
         config = config_of(service, tmp_path)
@@ -169,8 +169,8 @@ def test_an_objective_that_is_there_from_the_start_judges_at_once(tmp_path: Path
             assert by_name(program)["hr"]["state"] == "critical"
 
 
-def test_an_objective_matches_on_a_tag_that_is_no_label(tmp_path: Path) -> None:
-    """The tags are read for the objective alone, and not published."""
+def test_an_objective_matches_on_a_tag_that_is_not_a_label(tmp_path: Path) -> None:
+    """The tags are read only for the objective, and not published."""
     tagged, other = SimulatedDataSource("tagged", tags={"tier": "1"}), SimulatedDataSource("other", tags={"tier": "2"})
     fleet, _ = one_index(tagged, other)
     with SimulatedEndpoint(fleet) as service:

@@ -1,4 +1,4 @@
-"""A sample of the fault matrix, and its completeness. `make test-faults` runs all of it."""
+"""A sample of the fault matrix, and its completeness. `make test-faults` runs the whole matrix."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_fault_is_reported_and_the_program_recovers(cell: Cell, monkeypatch: p
 
 
 def test_every_fault_of_the_simulator_is_in_the_matrix() -> None:
-    """Each cell has a name of its own."""
+    """Each cell has a unique name."""
     assert {fault.kind for fault in FAULTS} == FAULT_KINDS
     names = sorted(map(str, cells()))
     assert len([name for name, _ in groupby(names)]) == len(names)

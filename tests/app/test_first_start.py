@@ -34,7 +34,7 @@ role_arn = {ROLE}
 source_profile = hangs
 """
 
-# Each has the variables of the environment, the settings of the target with its timeout, and a part of the reason.
+# Each case has the variables of the environment, the settings of the target with its timeout, and a part of the reason.
 CASES: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     "none": ({}, {}, "no AWS credentials found"),
     "unknown profile": ({"AWS_PROFILE": "nope"}, {}, "the profile nope of AWS_PROFILE could not be found"),

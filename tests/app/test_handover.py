@@ -106,7 +106,7 @@ RELOADS: dict[str, Callable[[], tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 @pytest.mark.parametrize("kind", RELOADS)
 def test_series_stay_when_targets_change_while_aws_is_away(service: SimulatedEndpoint, kind: str) -> None:
-    """Data sources and indexes belong to the account and region, and not to the name of a target."""
+    """Data sources and indexes belong to an account and a region, and not to the name of a target."""
     before, after = RELOADS[kind]()
     with RunningExporter(config_of(service, *before)) as program:
         series = until_discovered(program, len(before))

@@ -219,7 +219,7 @@ def test_served_pages_and_logs(service: SimulatedEndpoint, folder: Path, log_for
 
 
 def test_discover_writes_a_valid_configuration(service: SimulatedEndpoint, folder: Path) -> None:
-    """It contains every data source under its name, and no secret but the external id of the configuration."""
+    """It contains every data source with its name, and no secret except the external id of the configuration."""
     done = run(service, folder, "discover")
     assert done.returncode == 0, done.stderr
     loaded = config.parse(done.stdout.decode(), "found").config

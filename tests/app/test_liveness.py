@@ -1,4 +1,4 @@
-"""Whether the process is healthy while something that it depends on does not respond, on virtual time."""
+"""Whether the process is healthy while one of its dependencies does not respond, on virtual time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def state(tmp_path: Path) -> Iterator[WeekState]:
 
 @pytest.mark.parametrize("has_credentials", [False, True])
 def test_the_process_is_healthy_while_a_credential_helper_hangs(state: WeekState, *, has_credentials: bool) -> None:
-    """A restart would not end that. After hours, all data sources are polled as soon as the helper responds."""
+    """A restart would not help. After hours, all data sources are polled as soon as the credential process responds."""
     process = Process(state, WorkingDisk(), 1)
     if has_credentials:
         state.clock.run(state.clock.now + 10 * MINUTE)

@@ -104,7 +104,7 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
         assert scrape.value("qbusiness_exporter_target_info", target="account-2", aws_account_id=ACCOUNTS[1]) == 1
         assert scrape.value("qbusiness_exporter_target_up", target="account-3") == 0
         assert scrape.value("qbusiness_exporter_target_info", target="account-3", aws_account_id=ACCOUNTS[2]) == 1
-        # Further runs and polls request no description again, and log nothing again.
+        # Further runs and polls neither request descriptions nor log lines again.
         runs = len(logged_requests(services[1], "ListApplications"))
         descriptions = [len(logged_requests(service, "GetDataSource")) for service in services]
         eventually(lambda: len(logged_requests(services[1], "ListApplications")) >= runs + 3)

@@ -92,7 +92,7 @@ def test_a_poll_never_waits_for_a_listing_of_documents() -> None:
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "timeout"])
 def test_a_failed_listing_of_documents_affects_no_poll(code: str) -> None:
-    """Neither the allowed rate nor the reachability changes. It is not a sign that polls are still working."""
+    """Neither the allowed rate nor the reachability changes. The listing does not count as activity of polls."""
     rig = RecorderRig()
     rig.recorder.finished(JOBS, "200", 0.1)
     rig.clock.advance(60.0)
@@ -142,7 +142,7 @@ def test_the_permission_to_poll_decides(attempts: list[tuple[str, str]], *, is_u
 
 @pytest.mark.parametrize("code", ["timeout", "connection", "AccessDeniedException", "403"])
 def test_one_data_source_that_fails_leaves_the_target_up(code: str) -> None:
-    """Another one is polled once an hour to find out; if there is none, the target is down."""
+    """To check this, another one is polled once an hour. Without another one, the target is down."""
     rig = RecorderRig()
     rig.has_others = True
     assert rig.polled("fine", "200")
@@ -161,7 +161,7 @@ def test_one_data_source_that_fails_leaves_the_target_up(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["timeout", "connection", "AccessDeniedException", "403"])
 def test_a_target_is_down_when_a_second_data_source_fails(code: str) -> None:
-    """A source that has failed alone does not count as the second one. A response brings the target up again."""
+    """The source that failed first does not count as the second one. A response brings the target up again."""
     rig = RecorderRig()
     rig.has_others = True
     assert rig.polled("fine", "200")
@@ -174,7 +174,7 @@ def test_a_target_is_down_when_a_second_data_source_fails(code: str) -> None:
 
 
 def test_a_target_that_is_down_again_after_one_response_is_reported() -> None:
-    """The failures before that response concerned the target, so none of its data sources counts as failing alone."""
+    """The failures before that response affected the target, so none of its data sources counts as failing alone."""
     rig = RecorderRig()
     rig.has_others = True
     assert rig.polled("first", "200")

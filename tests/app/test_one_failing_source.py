@@ -50,7 +50,7 @@ def fails(program: Program, reason: str, times: int) -> bool:
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_one_failing_source_leaves_the_target_up(service: SimulatedEndpoint, tmp_path: Path, kind: str) -> None:
-    """One other data source is polled to find out that AWS still responds, and not again at each failure."""
+    """One other data source is polled to check that AWS still responds, but not again after each failure."""
     busy, *idle = [source.id for _, _, source in service.fleet.data_sources()]
     with started(service, tmp_path) as program:
         eventually(lambda: program.scrape().value("qbusiness_poll_success") == 3)

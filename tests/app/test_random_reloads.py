@@ -51,7 +51,7 @@ def of_sources(values: Values) -> Values:
 
 
 class RandomReloads:
-    """A running exporter that is reloaded at random, and what was last seen of it."""
+    """A running exporter that is reloaded at random, and its last page."""
 
     def __init__(self, program: RunningExporter, places: list[SimulatedRegion], rng: random.Random) -> None:
         self._program = program
@@ -102,12 +102,12 @@ class RandomReloads:
         service.faults.add(self._rng.choice(FAULTS), operation=self._rng.choice(FAULTY_OPERATIONS))
 
     def end_faults(self) -> None:
-        """End all faults. The next reload does not wait for the retries of what has failed."""
+        """End all faults. The next reload does not wait for retries."""
         for place in self._places:
             place.service.faults.clear()
 
     def reload(self, drawn: RandomConfiguration) -> None:
-        """Reload, and compare what is exposed with what was exposed before, and with a fresh process."""
+        """Reload, and compare the page with the previous page and with that of a new process."""
         before = self._program.scrape()
         self._program.reload(drawn.config)
         after = self._program.scrape()

@@ -41,7 +41,7 @@ def is_up(telemetry: Telemetry) -> float | None:
 
 
 def recorder_for(telemetry: Telemetry, reachability: Reachability) -> tuple[CredentialRecorder, Retries]:
-    """Return the recorder of a target, and what it retries."""
+    """Return the recorder of a target, and the calls of its retries."""
     retries = Retries()
     return CredentialRecorder(
         "production", telemetry.targets, reachability, retries.poll_all, 0.2, retries.retry_discovery
@@ -84,7 +84,7 @@ def test_a_target_without_credentials_stays_down_after_a_reload(telemetry: Telem
 
 
 def test_new_credentials_are_tried_once(telemetry: Telemetry) -> None:
-    """When they replace refused ones, before it is known whether AWS accepts them. Acceptance adds no second retry."""
+    """They are tried when they replace refused ones, before AWS accepts them. Acceptance causes no second retry."""
     recorder, retries = recorder_for(telemetry, Reachability("production", telemetry.targets, FakeClock()))
     recorder.credentials_refused(LOST)
     before = retries.polls

@@ -1,4 +1,4 @@
-"""Reloads of the running program: what a new configuration does not change continues without an interruption."""
+"""Reloads of the running program, which do not interrupt anything that the new configuration does not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaced targets report nothing after a reload, and their successors continue with all that they knew."""
+"""Replaced targets report nothing after a reload, and their successors continue with their state."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def service() -> Iterator[HeldService]:
 
 
 def with_long_intervals(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration that sends no request of its own after the first ones."""
+    """Return a configuration with which no requests follow the first ones."""
     return {**config, "polling": {**config["polling"], "interval": "1h", "idle_interval": "1h", "concurrency": 2}}
 
 
 def test_requests_that_end_after_the_reload_leave_target_up_at_1(service: HeldService) -> None:
-    """The denied requests of the replaced target do not matter to its successor, which sends none of its own."""
+    """The denied requests of the replaced target do not affect its successor, which sends no requests."""
     config = config_for(service, ":memory:")
     with RunningExporter(config) as program:
         program.until_ready()

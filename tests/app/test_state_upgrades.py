@@ -1,4 +1,4 @@
-"""Starts that change the state of every data source: they cost one transaction, and not one for each."""
+"""Starts that change the state of every data source, which they do in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAL_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
 
 def transactions(path: Path) -> int:
-    """Return how many transactions the write-ahead log of a state file has.
+    """Return the number of transactions in the write-ahead log of a state file.
 
     The last frame of each has the size of the database in bytes 4 to 8 of its header, where the others have 0.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def role_target(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTarget]:
-    """Return a target that assumes a role, with an STS that is simulated too."""
+    """Return a target that assumes a role, with a simulated STS."""
     target = SimulatedTarget(role_arn=ROLE, external_id="secret")
     target.service.sts.external_id = "secret"
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", target.service.url)

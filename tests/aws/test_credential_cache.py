@@ -21,7 +21,7 @@ START = 1_790_000_000.0
 
 
 class RecordingCredentialObserver(CredentialObserver):
-    """Records what is reported."""
+    """Records all notifications."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -184,7 +184,7 @@ def test_credentials_are_renewed_ahead_of_expiry(world: CacheRig, lifetime: floa
 
 
 def test_a_failed_renewal_matters_at_expiry(world: CacheRig) -> None:
-    """Until then requests continue. The loss is reported when it occurs, not when the next request is made."""
+    """Until then, requests continue. The loss is reported when it occurs, and not at the next request."""
     world.request()
     world.run(100)
     world.error = "denied"
@@ -313,7 +313,7 @@ def test_nothing_is_reported_after_the_stop(world: CacheRig) -> None:
 
 
 def test_a_successor_starts_with_the_credentials(world: CacheRig) -> None:
-    """It needs no attempt of its own before they are due for renewal."""
+    """It makes no attempt before they are due for renewal."""
     world.request()
     world.run(10)
     world.cache.stop()
@@ -324,7 +324,7 @@ def test_a_successor_starts_with_the_credentials(world: CacheRig) -> None:
 
 
 def test_a_successor_continues_a_failure(world: CacheRig) -> None:
-    """Otherwise nothing would say that credentials work again. The next attempt is made immediately."""
+    """Otherwise the recovery would not be reported. The next attempt is made immediately."""
     world.error, world.seconds = "denied", 0.0
     world.request()
     world.run(70)
@@ -339,7 +339,7 @@ def test_a_successor_continues_a_failure(world: CacheRig) -> None:
 
 
 def test_a_successor_does_not_wait_with_refused_credentials(world: CacheRig) -> None:
-    """It obtains others without a refusal of its own."""
+    """It obtains others before AWS refuses one of its requests."""
     world.request()
     world.run(10)
     world.requested_and_refused()

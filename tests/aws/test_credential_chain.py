@@ -283,10 +283,10 @@ def test_an_sso_session_that_cannot_be_renewed_is_logged_by_the_exporter_alone(
     ("fault", "expected"),
     [("denied", "AccessDenied"), ("invalid", "ValidationError"), ("html", ""), ("server_error", "")],
 )
-def test_whatever_sts_responds_is_about_the_credentials(
+def test_every_error_of_sts_has_the_reason_credentials(
     sources: Sources, sts: SimulatedTarget, fault: str, expected: str
 ) -> None:
-    """A refusal of the role is not one of the service, so it decides nothing else."""
+    """A refused role is not a refusal by the service, so it has no other effect."""
     sources.set(AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY=SECRET)
     sts.service.faults.add(fault)
     assert sources.error(role_arn=ROLE).startswith(f"AssumeRole of {ROLE}: {expected}")
@@ -383,7 +383,7 @@ def test_a_credential_process(sources: Sources) -> None:
     ],
 )
 def test_a_credential_process_that_fails(sources: Sources, code: str, expected: str) -> None:
-    """The message names the process, and has what it wrote to stderr, without secrets."""
+    """The message names the process, and has its output to stderr without secrets."""
     sources.profiles(f"[default]\ncredential_process = {sources.helper(code)}\n")
     message = sources.error()
     assert message.startswith(f"credential_process {sys.executable}: ")
@@ -420,7 +420,7 @@ def test_a_credential_process_that_hangs_is_killed_with_its_children(
 
 
 def test_a_child_that_leaves_the_process_group_does_not_block_the_attempt(sources: Sources, tmp_path: Path) -> None:
-    """It is not killed, and holds the pipes open until the test opens the FIFO."""
+    """The child is not killed, and holds the pipes open until the test opens the FIFO."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     child = f"open({str(fifo)!r}).read()"

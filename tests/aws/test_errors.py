@@ -133,7 +133,7 @@ def test_a_service_that_is_not_running_is_a_connection_error() -> None:
 
 
 def test_an_error_does_not_contain_the_password_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment may name one, and the commands and the status page show the error as it is."""
+    """The environment may contain one, and the commands and the status page show the error unchanged."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_QBUSINESS", "http://reader:planted@127.0.0.1:9")
     target = SimulatedTarget(endpoint_url=None)
     with target.service, pytest.raises(ProviderError) as error:

@@ -60,7 +60,7 @@ def test_a_target_needs_only_the_actions_that_it_uses(target: TargetConfig, more
 
 
 def test_tags_are_read_for_objectives_that_match_on_them() -> None:
-    """Also those of a data source that the configuration names."""
+    """This includes the tags of a data source that the configuration names."""
     matching = actions_of(named(), objectives=[{"match": {"tags": {"team": "hr"}}, "max_duration": "1h"}])
     assert matching - actions_of(named()) == {"ListTagsForResource"}
 
@@ -76,7 +76,7 @@ def test_documents_are_listed_only_if_they_are_counted() -> None:
 
 
 def test_statements_name_the_resources_of_a_named_source() -> None:
-    """An action on a data source needs its index and its application too."""
+    """An action on a data source also needs its index and its application."""
     target = named()
     statements = list(policy_statements(target, SCOPE, required_permissions(Config(), target), "Main"))
     by_sid = {statement["Sid"]: statement for statement in statements}
@@ -119,7 +119,7 @@ def test_the_statement_for_roles_is_sorted() -> None:
     ],
 )
 def test_a_queue_of_events_may_be_read_and_emptied(url: str, arn: str) -> None:
-    """Its region comes from its URL, else from the target."""
+    """Its region comes from its URL, or else from the target."""
     target = TargetConfig.model_validate({"region": "us-east-1", "events": {"queue_url": url}})
     assert list(queue_statements(target, SCOPE, "Production")) == [
         {

@@ -55,7 +55,7 @@ def test_requests_of_all_threads_are_spaced() -> None:
     st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=200),
 )
 def test_ten_seconds_have_at_most_ten_times_the_ceiling(ceiling: float, requests: list[tuple[float, bool]]) -> None:
-    """The limit holds for any times of requests, with and without throttling, and no request is sent in the past."""
+    """This holds for requests at any times, with and without throttling. No request gets a time in the past."""
     rate, now, times = AdaptiveRate(ceiling, 0.0), 0.0, []
     for pause, is_throttled in requests:
         now += pause / ceiling
@@ -133,7 +133,7 @@ def test_the_rate_halves_after_throttling_and_recovers_slowly() -> None:
 
 
 def test_a_new_ceiling_keeps_the_reduction() -> None:
-    """Half of the old ceiling becomes half of the new one, and recovers to all of it."""
+    """Half of the old ceiling becomes half of the new one, and rises to the whole new one."""
     rate = AdaptiveRate(8.0, 0.0)
     rate.report_throttled(100.0)
     rate.set_ceiling(2.0, 100.0)
@@ -153,7 +153,7 @@ def test_the_meter_counts_the_last_minute(times: list[float], now: float) -> Non
     assert meter.rate(now) == pytest.approx(sent / min(METER_WINDOW, max(1.0, now)))
 
 
-def test_the_observed_rate_is_that_of_the_requests_sent() -> None:
+def test_the_observed_rate_counts_sent_requests() -> None:
     """The allowed rate is the ceiling, no matter how many requests are sent."""
     clock = FakeClock()
     rate_limiter = RateLimiter(1000.0, clock, RecordingStop())

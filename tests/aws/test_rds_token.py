@@ -1,4 +1,4 @@
-"""IAM tokens for databases: those that the RDS client of boto3 makes."""
+"""IAM tokens for databases: they equal the tokens of boto3's RDS client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARAMETERS = {"host": HOST, "port": "5433", "user": "exporter@x"}
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set credentials, and another region than that of the database."""
+    """Set credentials, and a region that is not that of the database."""
     values = {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",

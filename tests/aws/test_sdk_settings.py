@@ -189,7 +189,7 @@ def test_certificates_are_loaded_once_for_all_targets(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_the_choices_are_those_of_the_sdk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """It accepts each of them, and no other value."""
+    """The SDK accepts each of them, and no other value."""
     _, variable, *_ = Session().session_var_map[name]
 
     def create_client(value: str) -> None:

@@ -55,7 +55,7 @@ def test_models_in_a_configured_directory_are_used(tmp_path: Path, monkeypatch: 
 
 def test_threads_that_need_a_model_together_read_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start creates the clients of all targets at once."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))  # so that nothing has been read
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))  # so that no model was read before
     read, barrier = record_reads(monkeypatch, pause=0.05), threading.Barrier(8)
 
     def load() -> None:

@@ -135,7 +135,7 @@ def test_a_series_has_no_samples_after_it_ended() -> None:
 
 
 def test_jobs_that_ended_before_the_first_sample_are_not_counted() -> None:
-    """They are in the gauges and not in the counters, as at the first live poll."""
+    """They affect gauges and not counters, as at the first live poll."""
     jobs = [make_job("a", "FAILED", started=NOON - HOUR), make_job("b", started=NOON + 10)]
     timeline = backfill(jobs, watched_since(NOON + HOUR), since=NOON)
     assert set(samples(timeline, COMPLETED, "FAILED").values()) == {0}
@@ -161,7 +161,7 @@ def test_the_schedule_applies_since_it_exists() -> None:
 
 
 def test_excluded_families_are_not_backfilled() -> None:
-    """The time of the data is not either, which is in every backfill otherwise."""
+    """This applies even to the time of the data, which is otherwise in every backfill."""
     excluded = FamilyFilter(("qbusiness_last_successful_poll_*", "qbusiness_sync_jobs_completed_total"))
     families = SourceFamilies(QBUSINESS, POLICY.window, filter=excluded)
     jobs = [make_job("a", started=NOON - 3 * HOUR)]
@@ -247,7 +247,7 @@ def final_counts(timeline: Timeline | None) -> dict[str, float]:
 
 
 def test_the_documentation_lists_every_metric() -> None:
-    """docs/backfill.md says what the backfill does with each family, and each listed family exists."""
+    """docs/backfill.md describes each family, and each listed family exists."""
     page = (Path(__file__).parents[2] / "docs" / "backfill.md").read_text()
     listed = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall("`[^`]+`", line)}
     kinds = [kind for kind, _ in QBUSINESS.members.document_counts]
@@ -265,7 +265,7 @@ def test_the_documentation_lists_every_metric() -> None:
 
 
 def test_an_evicted_job_that_is_listed_again_is_backfilled_only_if_it_was_not_counted() -> None:
-    """The exporter counted those that ended after it started to watch; the backfill must not count them again."""
+    """The exporter counted jobs that ended after it started to watch; the backfill must not count them again."""
     before = make_job("before", started=NOON - HOUR, lasted=60)
     counted = make_job("counted", started=NOON + HOUR, lasted=60)
     later = [make_job(f"d{n}", started=NOON + n * 24 * HOUR, lasted=60) for n in range(1, 30)]

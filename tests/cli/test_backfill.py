@@ -1,4 +1,4 @@
-"""The `backfill` command: what it writes, what it logs, and when it fails."""
+"""The `backfill` command: its output, its log, and its errors."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_failure_on_a_later_page_of_jobs_fails_the_command(
 def test_a_job_without_end_ends_when_it_started(
     run: Callable[..., str], hr: SimulatedDataSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """AWS reports that it ended, but not when. The log names the data source."""
+    """AWS does not report the time of the end. The log names the data source."""
     hr.change(hr.jobs[0].execution_id, overrides={"endTime": None})
     samples = samples_by_time(run())
     assert next(time for time, found in samples.items() if total(found, COMPLETED) == 1) == NOW - 2 * HOUR
@@ -204,7 +204,7 @@ def test_the_size_is_logged_before_anything_is_written(
 def test_an_output_that_would_be_too_large_is_not_written(
     command: BackfillCommand, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An earlier file stays as it is. The error has the whole size, and says what to change."""
+    """An earlier file is not changed. The error has the total size, and advice on what to change."""
     output = command.folder / "backfill.om"
     output.write_text("# EOF\n")
     assert command.run(monkeypatch, "--max-size=10KiB", code=1) == "# EOF\n"

@@ -66,7 +66,7 @@ class LivePoller:
             self._sources.append(source)
 
     def read_outcomes(self, case: ServiceCase, service: SimulatedEndpoint) -> None:
-        """Poll until no poll asks for an outcome: those of past jobs are requested a few in each poll."""
+        """Poll until no poll requests an outcome, because each poll requests only a few outcomes of past jobs."""
         asked, is_asked = -1, case.service.has(Use.SYNC_JOB)
         while is_asked and asked != (asked := len(logged_requests(service, case.service.action(Use.SYNC_JOB)))):
             self._poll()

@@ -60,7 +60,7 @@ def end_and_add_jobs(case: ServiceCase, source: SimulatedDataSource) -> None:
 @pytest.mark.trial
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_backfilled_and_scraped_samples_count_each_job_once(case: ServiceCase, tmp_path: Path) -> None:
-    """Blocks of the backfill are loaded into the Prometheus that scrapes: either part is right, and so is the sum."""
+    """Blocks of the backfill are loaded into the scraping Prometheus. Both parts and their sum are correct."""
     started = time.time()
     sources = make_sources(case, started)
     with SimulatedEndpoint(case.fleet(*sources), make_api=case.make_api) as service:
@@ -168,5 +168,5 @@ class Check:
 
 
 def total_increase(values: list[list[Any]]) -> float:
-    """Return by how much a counter has increased since its first sample, with resets."""
+    """Return the increase of a counter since its first sample, with resets."""
     return sum(after - before if after >= before else after for before, after in pairwise(float(v) for _, v in values))

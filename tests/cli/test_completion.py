@@ -42,7 +42,7 @@ def test_bash_completes_commands_flags_and_values(script: str, tmp_path: Path) -
 
 
 def test_bash_completes_files(script: str, tmp_path: Path) -> None:
-    """This holds for flags whose value is a path."""
+    """This applies to flags whose value is a path."""
     (tmp_path / "config.yaml").touch()
     assert complete(script, tmp_path, "check", "--config.file", "conf") == {"config.yaml"}
 

@@ -51,7 +51,7 @@ def test_the_exporter_accepts_what_discover_prints(
 
 
 def test_discover_sends_no_request_about_a_single_data_source(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """The listings of Amazon Q Business say everything that is printed."""
+    """The listings of Amazon Q Business have everything that is printed."""
     assert run(service, tmp_path, "discover").returncode == 0
     assert logged_requests(service, "GetDataSource") == []
 

@@ -45,7 +45,7 @@ def documents(service: SimulatedEndpoint, tmp_path: Path, source: str, *flags: s
 def test_the_table_has_failed_documents_first_and_the_counts(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
-    """Each document is on one line, whatever its id contains. Nothing is printed on stderr."""
+    """Each document is on one line, even if its id contains line feeds. Nothing is printed on stderr."""
     done = documents(service, tmp_path, source.id)
     assert (done.returncode, done.stderr) == (0, "")
     head, first, second, third, *_, last = done.stdout.splitlines()
@@ -128,7 +128,7 @@ def test_an_ambiguous_id_is_an_error_with_the_ids_to_choose_from(
 def test_nothing_is_printed_if_a_page_cannot_be_listed(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
-    """A part of the documents would look like all of them."""
+    """Otherwise, a part of the documents would look like all of them."""
     service.faults.add("denied", operation="ListDocuments", page=2)
     done = documents(service, tmp_path, source.id)
     assert (done.returncode, done.stdout) == (1, "")
@@ -155,7 +155,7 @@ def test_wrong_usage_exits_with_2(
 def test_the_progress_is_shown_on_a_terminal(
     service: SimulatedEndpoint, source: SimulatedDataSource, tmp_path: Path
 ) -> None:
-    """It is on stderr, and stdout has the documents alone."""
+    """It is on stderr, and stdout has only the documents."""
     (tmp_path / "config.yaml").write_text(settings(service, {}))
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 80))

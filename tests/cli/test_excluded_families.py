@@ -35,6 +35,6 @@ def test_a_glob_of_many_families_names_the_first_ones() -> None:
 
 
 def test_families_of_all_kinds_can_be_excluded() -> None:
-    """Those of data sources, of containers, of the exporter and of its process."""
+    """These are families of data sources, of containers, of the exporter and of its process."""
     expected = {"qbusiness_sync_running", "qbusiness_index_status", "qbusiness_exporter_polls_total"}
     assert expected | {"process_cpu_seconds_total"} <= set(family_names())

@@ -34,7 +34,7 @@ def service() -> Iterator[SimulatedEndpoint]:
 def test_an_early_sighup_reloads_when_the_program_listens(
     service: SimulatedEndpoint, tmp_path: Path, module: str
 ) -> None:
-    """The signal arrives while the program imports its modules. It neither ends the process nor is lost."""
+    """The signal arrives while the program imports its modules. It does not end the process, and is not lost."""
     program: Program = serve(tmp_path, config_for(service, tmp_path / "state.db"))
     program.command = WITH_IMPORTS_LOGGED
 

@@ -1,4 +1,4 @@
-"""The sink of log lines, with streams that fail, block, or accept a part of a line."""
+"""The sink of log lines, with streams that fail, block, or accept only a part of a line."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_lines_that_cannot_be_written_are_counted() -> None:
 
 
 def test_a_line_that_was_written_in_part_does_not_run_into_the_next() -> None:
-    """The next line begins on a line of its own, even if it is lost once in between."""
+    """The next line begins on a new line, even if a line in between was lost."""
     stream = FaultyStream(3)
     with LogSink(stream) as sink:
         sink.write("torn line\n")
@@ -88,7 +88,7 @@ def test_a_closed_stream_costs_lines_only() -> None:
 
 
 def test_a_pipe_that_is_not_read_never_blocks_the_program(pipe: tuple[io.FileIO, io.FileIO]) -> None:
-    """What does not fit into the queue is dropped. Closing gives up after its timeout."""
+    """Lines that do not fit into the queue are dropped. Closing stops waiting after its timeout."""
     reader, writer = pipe
     long_line = "x" * 100_000 + "\n"  # longer than the pipe
     sink = LogSink(writer, max_queued=10 * len(long_line))

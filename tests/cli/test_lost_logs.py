@@ -132,7 +132,7 @@ def test_the_reader_of_stderr_goes_away(
 def test_a_pipe_that_is_not_read(
     service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path, pipe: tuple[int, int]
 ) -> None:
-    """As when a log shipper hangs. When it reads again, it receives whole lines, and later events too.
+    """This simulates a log shipper that hangs. When it reads again, it receives whole lines, including later events.
 
     The program reloads and stops while the pipe is not read.
     """
@@ -159,7 +159,7 @@ def test_a_pipe_that_is_not_read(
 
 
 def test_a_full_disk_that_has_space_again(service: SimulatedEndpoint, clock: ManualClock, tmp_path: Path) -> None:
-    """Lines are lost while the file cannot grow. Then logging resumes on a line of its own."""
+    """Lines are lost while the file cannot grow. Then logging resumes on a new line."""
     log = tmp_path / "log"
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     program = program_with(service, tmp_path, descriptor)

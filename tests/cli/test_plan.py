@@ -108,8 +108,8 @@ def test_the_requests_of_document_counts_are_planned(service: SimulatedEndpoint,
     assert logged_requests(service, "ListDocuments") == []
 
 
-def test_document_counts_are_planned_within_what_other_requests_leave() -> None:
-    """They never make the rate limit too low for polls. The advised interval needs no warning."""
+def test_document_counts_use_only_the_rest_of_the_rate_limit() -> None:
+    """They never make the rate limit too low for polls. The advised interval causes no warning."""
     size = Size(sources=14, containers=(2, 3), pages=4, documents=1_000_000)
     target = parse_target({"region": "us-east-1"})
 
@@ -164,7 +164,7 @@ def test_idle_sources_are_planned_at_the_interval_with_events() -> None:
 
 
 def test_outcomes_of_jobs_are_planned_where_they_take_a_request() -> None:
-    """A knowledge base is requested again only after an update, so it is not part of a usual discovery run."""
+    """A knowledge base is requested again only after an update, so the request is not in a usual discovery run."""
     target, size = parse_target({"service": "bedrock", "region": "us-east-1"}), Size(240, containers=(100,), pages=100)
     lines = [" ".join(line.split()) for line in plan("a", target, Config(), size)]
     assert "outcomes 240 x 1 sync a day (assumed) x GetIngestionJob 10" in lines

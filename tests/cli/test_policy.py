@@ -36,7 +36,7 @@ TARGETS: dict[str, Any] = {
 @pytest.mark.trial  # each case runs the program until it has sent every kind of request
 @pytest.mark.parametrize("kind", TARGETS)
 def test_the_policy_is_sufficient_and_minimal(service: SimulatedEndpoint, tmp_path: Path, kind: str) -> None:
-    """With the policy no request is denied; without any one action or resource of it, a request would be."""
+    """With the policy, no request is denied. Without any one of its actions or resources, a request would be denied."""
     target = TARGETS[kind](service)
     text = settings(service, target)
     sources = len(target.get("data_sources", ())) or (12 if "tags" in text else 14)
@@ -44,7 +44,7 @@ def test_the_policy_is_sufficient_and_minimal(service: SimulatedEndpoint, tmp_pa
 
 
 def check_policy(service: SimulatedEndpoint, tmp_path: Path, text: str, family: str, sources: int, **env: str) -> None:
-    """Run the program under its own policy until a family has all data sources; compare what it needed."""
+    """Run the program under its own policy until a family has all data sources; compare the needed permissions."""
     done = run(service, tmp_path, "policy", text=text)
     assert done.returncode == 0, done.stderr
     policy = service.policy = Policy(json.loads(done.stdout))

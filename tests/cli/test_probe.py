@@ -52,7 +52,7 @@ def test_the_printed_statement_grants_the_missing_permissions(service: Simulated
 
 
 def test_one_statement_grants_all_that_is_missing(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """Without the first listing nothing else can be tried, and the statement has the permissions for that too."""
+    """Without the first listing, no other action can be tried. The statement has the permissions for these too."""
     text = settings(service, {"discovery": {}})
     complete = json.loads(run(service, tmp_path, "policy", text=text).stdout)["Statement"]
     service.policy = Policy({"Version": "2012-10-17", "Statement": []})
@@ -64,7 +64,7 @@ def test_one_statement_grants_all_that_is_missing(service: SimulatedEndpoint, tm
 
 
 def test_an_action_without_a_resource_is_not_tried(service: SimulatedEndpoint, tmp_path: Path) -> None:
-    """In an account without applications, there is nothing to call the other actions on."""
+    """In an account without applications, there is no resource for the other actions."""
     service.fleet.applications.clear()
     done = run(service, tmp_path, "check", "--probe")
     assert done.returncode == 0

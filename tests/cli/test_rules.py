@@ -1,4 +1,4 @@
-"""`rules`: promtool checks and evaluates what it prints."""
+"""`rules`: promtool checks and evaluates its output."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_configuration_selects_the_services(service: str, tmp_path: Path) ->
 
 
 def test_a_configuration_with_problems_is_an_error(tmp_path: Path) -> None:
-    """Rules for the default services could hide that the rules of another one are missing."""
+    """Otherwise rules for the default services would be printed, without the rules of another service."""
     file = tmp_path / "config.yaml"
     file.write_text("targets: [{nmae: a}]")
     done = run(f"--config.file={file}")

@@ -1,4 +1,4 @@
-"""Signals: none is lost, whichever thread it arrives in, and none interrupts a block that defers them."""
+"""Signals: none is lost in any thread, and none interrupts a block that defers them."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_region_and_profile_of_the_environment_are_checked(
     variables: dict[str, str],
     message: str,
 ) -> None:
-    """They are used where the configuration has none."""
+    """They are used if the configuration has none."""
     (folder / "config.yaml").write_text("state: {path: ':memory:'}\n")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -100,7 +100,7 @@ def test_a_destination_that_has_state_is_refused(file: str, database: str, tmp_p
 
 
 def test_a_database_in_use_is_refused(file: str, postgresql: PostgreSqlServer, tmp_path: Path) -> None:
-    """A replica that runs would miss the copied state, or the copy what it counts next."""
+    """A running replica would not see the copied state, and the copy would lack its later counts."""
     backend = PostgreSqlBackend(postgresql)
     with backend.opened():
         for places in ((file, backend.url), (backend.url, str(tmp_path / "back.db"))):
@@ -112,7 +112,7 @@ def test_a_database_in_use_is_refused(file: str, postgresql: PostgreSqlServer, t
 def test_a_target_that_cannot_be_read_is_named(
     file: str, postgresql: PostgreSqlServer, database: str, tmp_path: Path
 ) -> None:
-    """Nothing is copied: the copy would lack its counters."""
+    """Nothing is copied, because the copy would lack its counters."""
     assert copy(file, database).returncode == 0
     postgresql.execute(f"UPDATE job SET state = '{{' WHERE target = '{key(2)}'", database)  # noqa: S608
     done, back = copy(database, str(tmp_path / "back.db")), tmp_path / "back.db"
@@ -150,7 +150,7 @@ def test_a_connection_that_fails_is_reported(file: str, database: str, postgresq
     postgresql.execute(f"TRUNCATE source; {sql}{body}; {trigger}", database)
     done = copy(file, database)
     assert done.returncode == 1
-    # Releases of psycopg differ in what they say before and after the message of the server.
+    # Releases of psycopg differ in the text before and after the message of the server.
     assert re.search("cannot be reached: .*terminating connection due to administrator command", done.stderr)
 
 

@@ -40,7 +40,7 @@ def counts_failed(program: Program, source: SimulatedDataSource, count: int) -> 
 
 
 def test_counters_continue_after_the_state_file_was_removed(tmp_path: Path) -> None:
-    """A kill later, all counts are there, those of a source without news too."""
+    """After a kill, all counts are restored, including the counts of a source without changes."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
     busy, idle = SimulatedDataSource("busy"), SimulatedDataSource("idle")
     with SimulatedEndpoint(fleet_of(busy, idle), clock) as service:
@@ -83,7 +83,7 @@ def full_disk(program: Program, _: Path) -> Iterator[None]:
 def test_the_state_is_down_while_it_cannot_be_written(
     tmp_path: Path, condition: Callable[[Program, Path], AbstractContextManager[None]]
 ) -> None:
-    """Jobs are counted meanwhile, and it is up again as soon as the disk accepts writes."""
+    """Jobs are counted meanwhile, and the state is up again as soon as the disk accepts writes."""
     clock, directory = ManualClock(time.time()), tmp_path / "state"
     directory.mkdir()
     source = SimulatedDataSource("hr")
@@ -102,6 +102,6 @@ def test_the_state_is_down_while_it_cannot_be_written(
 
 
 def test_state_in_memory_is_up() -> None:
-    """It is where the configuration wants it."""
+    """It is where the configuration specifies."""
     with SimulatedEndpoint(fleet_of()) as service, RunningExporter(config_for(service, ":memory:")) as program:
         assert program.scrape().value(STATE_UP) == 1

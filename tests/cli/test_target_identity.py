@@ -1,4 +1,4 @@
-"""`serve` after a change of what a target is, or of what it is called."""
+"""`serve` after a change of the identity or the name of a target."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_renamed_target_continues_while_aws_is_away(tmp_path: Path) -> None:
 
 @pytest.mark.trial
 def test_targets_on_one_account_can_be_merged_and_split(tmp_path: Path) -> None:
-    """The sources keep their counts, and jobs that end in between are counted."""
+    """The sources keep their counts, and jobs that end during the change are counted."""
     clock, state = ManualClock(time.time()), tmp_path / "state.db"
     sources = [SimulatedDataSource(name) for name in ("hr", "it")]
     with SimulatedEndpoint(fleet_of("intranet", *sources), clock) as service:

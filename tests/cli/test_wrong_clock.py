@@ -1,4 +1,4 @@
-"""`serve` while the Date header is wrong at first contact: what it counts once the header is correct."""
+"""`serve` with a wrong Date header at first contact: the counts once the header is correct."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def wait_for_first_poll(program: Program) -> None:
     """Wait until the data source was polled, and for the second in which it was: jobs count after it."""
     eventually(lambda: program.scrape().value("qbusiness_poll_success") == 1)
     # The correction is precise to a second of both clocks. If the clock of the service were moved instead, it would
-    # differ from the clock of the host, which is what the correction measures.
+    # differ from the clock of the host, and the correction measures this difference.
     time.sleep(2.5)
 
 
@@ -85,7 +85,7 @@ def test_jobs_that_a_clock_ahead_made_history_are_counted_later(tmp_path: Path, 
 
 
 def test_a_clock_ahead_at_first_contact_is_corrected_after_a_kill(tmp_path: Path, kind: str) -> None:
-    """The state file has what is needed, so the jobs of the downtime count too."""
+    """The state file has the necessary data, so the jobs of the downtime count too."""
     source = SimulatedDataSource("hr")
     with SimulatedEndpoint(fleet_of(source)) as service:
         config = config_of(service, kind, tmp_path / "state.db")

@@ -108,7 +108,7 @@ def test_every_alert_has_its_reasons() -> None:
 
 
 def test_the_backfill_page_runs_the_recording_rules_often_enough() -> None:
-    """A recording rule that uses another one sees its samples only in the next run of promtool."""
+    """A recording rule sees the samples of another rule only in the next run of promtool."""
     recorded = {rule.name: rule for rule in RULES if not rule.is_alert}
 
     def runs(name: str) -> int:
@@ -173,7 +173,7 @@ def test_alerts_have_severity_summary_description_and_runbook(alert: Rule) -> No
 
 @pytest.mark.parametrize("alert", ALERTS, ids=names(ALERTS))
 def test_descriptions_say_what_to_do_first(alert: Rule) -> None:
-    """One sentence is an instruction, or says that there is nothing to do."""
+    """One sentence is an instruction, or says that no action is necessary."""
     sentences = re.split(r"(?<=\.) |{{ end }}", alert.annotations["description"].strip())
     assert any(sentence.startswith(INSTRUCTIONS) for sentence in sentences)
 

@@ -46,7 +46,7 @@ def test_a_data_source_that_no_life_polls_is_stale(tmp_path: Path) -> None:
             while server.value(STALE) is None:
                 assert time.monotonic() < deadline
                 program.kill()
-                program.log.clear()  # the next life listens when it logs that it does
+                program.log.clear()  # the next process listens when it logs it
                 program.start()
                 eventually(lambda: program.scrape().value(SUCCESS, data_source="polled") == 1)
                 assert program.scrape().value(SUCCESS, data_source="starved") is None

@@ -37,7 +37,7 @@ TARGET_UP = "qbusiness_exporter_target_up"
 TIMEOUT = 120.0  # seconds
 DOWN_AFTER = parse_duration("5m").total_seconds() / SPEEDUP
 
-# The alerts that the injected failures cause: each with the value of the label that names what it is about.
+# The alerts that the injected failures cause, each with the value of the label that identifies its subject.
 OF_DATA_SOURCES = {
     ("QBusinessSyncFailed", "failed"),
     ("QBusinessSyncFailingRepeatedly", "failing"),
@@ -162,7 +162,7 @@ def targets_up(replica: ReplicaProgram) -> set[str]:
 
 
 def identify(labels: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name of an alert, and the name of what it is about."""
+    """Return the name of an alert and of its subject."""
     names = ("data_source", "index", "target", "instance", "job")
     return labels["alertname"], next((labels[name] for name in names if name in labels), "")
 
@@ -212,7 +212,7 @@ def assert_runbook_queries_return_data(server: Prometheus, alerts: set[tuple[str
 
 
 def queries_for(labels: Mapping[str, str]) -> list[str]:
-    """Return the queries of an alert's runbook, with the labels of the alert in place of the words in capitals."""
+    """Return the queries of an alert's runbook, with the labels of the alert instead of the placeholders."""
     written = queries(RUNBOOKS / f"{labels['alertname']}.md")
     return [re.sub(r'"([A-Z_]+)"', lambda word: f'"{labels[word[1].lower()]}"', query) for query in written]
 

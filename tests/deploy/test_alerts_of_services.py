@@ -1,7 +1,7 @@
 """Alerts of Kendra and Bedrock end to end: one exporter watches both, and a real Prometheus evaluates their rules.
 
-test_alerts_end_to_end.py causes the alerts of Amazon Q Business, and sends them to receivers. Here are those of the
-other services, for the same data sources and indexes.
+test_alerts_end_to_end.py causes the alerts of Amazon Q Business, and sends them to receivers. This module causes the
+alerts of the other services, for the same data sources and indexes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ HEALTHY = {"healthy", "calm", "main"}
 
 
 def expected(case: ServiceCase) -> set[tuple[str, str]]:
-    """Return the alerts that the rules of a service have, each with what it is about."""
+    """Return the alerts that the rules of a service must fire, each with its subject."""
     found = {alert.name for alert in alerts() if alert.service is case.service}
     return {(name, about) for kind, about in FAILURES.items() if (name := case.service.alert(kind)) in found}
 
@@ -147,7 +147,7 @@ def server(tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def fired(server: Prometheus) -> set[tuple[str, str]]:
-    """Return the alerts that fire or have fired, each with what it is about."""
+    """Return the alerts that fire or have fired, each with its subject."""
     series = server.get("query", query='count_over_time(ALERTS{alertstate="firing"}[10m])')["result"]
     names = ("data_source", "index", "knowledge_base")
     found = [each["metric"] for each in series]
@@ -163,7 +163,7 @@ def test_every_alert_of_a_service_is_caused(case: ServiceCase) -> None:
 @pytest.mark.trial  # the alerts wait for durations that are shortened, but add up to 40 seconds of real time
 @pytest.mark.timeout(300)
 def test_the_rules_of_each_service_fire_for_what_is_broken(server: Prometheus) -> None:
-    """Each failure has the alert of its service. What is healthy or in maintenance has none."""
+    """Each failure causes the alert of its service. Healthy resources and those in maintenance cause none."""
     missing = set().union(*map(expected, OTHERS))
     eventually(lambda: not missing - fired(server), TIMEOUT)
     assert not {alert for alert in fired(server) if alert[1] in HEALTHY}

@@ -34,7 +34,7 @@ def samples(values: str) -> Iterator[str]:
 
 
 def with_gap(values: str, after: int, steps: int) -> str:
-    """Return samples without those of a number of steps after one of them, as if no scrape succeeded."""
+    """Return samples with a gap of some steps after one of them, as if no scrape succeeded."""
     return " ".join("_" if after < number <= after + steps else each for number, each in enumerate(samples(values)))
 
 

@@ -159,7 +159,7 @@ def test_links_have_targets(file: str) -> None:
 
 
 def _belongs_together(file: str, uid: str) -> bool:
-    """Return whether a dashboard links to another: to those of its service, and to that of the exporter."""
+    """Return whether a dashboard links to another one: to those of its service and that of the exporter."""
     return file != EXPORTER and (uid.startswith(f"{service_of(file).name}-") or uid == "qbusiness-exporter")
 
 

@@ -55,7 +55,7 @@ def test_the_chart_has_the_version_of_the_package() -> None:
 
 
 def test_the_address_of_the_repository_is_one_setting() -> None:
-    """Nothing links to a repository that does not exist: without the address, the chart has none either."""
+    """There are no links to a repository that does not exist: without the address, the chart has none either."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
     repository = project.get("urls", {}).get("Repository")
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
@@ -99,7 +99,7 @@ def test_every_policy_is_documented() -> None:
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=str)
 def test_the_policies_of_a_service_allow_its_actions(service: Service) -> None:
-    """Together they have all actions, except those that need further settings, and none of another service."""
+    """Together they have all actions of the service, except those that need further settings, and no others."""
     optional = {Use.CONTAINER_NAME, Use.DOCUMENTS}
     statements = [statement for document in policies(service).values() for statement in document["Statement"]]
     assert {action for statement in statements for action in statement["Action"]} == {

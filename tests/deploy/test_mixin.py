@@ -70,7 +70,7 @@ def test_the_selector_is_in_every_query_of_the_exporter(tmp_path: Path) -> None:
 
 
 def test_thresholds_severities_and_durations_can_be_set() -> None:
-    """Those of other alerts stay as they are."""
+    """The other alerts do not change."""
     before = rules_of(PLAIN)
     after = rules_of(
         "{ thresholds+: { QBusinessThrottled: 0.25 }, severities: { QBusinessThrottled: 'info' }, "

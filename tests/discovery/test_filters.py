@@ -69,7 +69,7 @@ def test_a_source_matches_if_it_is_included_and_not_excluded(
     ],
 )
 def test_a_result_may_depend_on_unknown_properties(known: Candidate, expected: bool | None) -> None:  # noqa: FBT001 (a table)
-    """The result is None then, and False as soon as one known property does not match."""
+    """Then the result is None, and False as soon as one known property does not match."""
     filters = make_filters(include=[{"application": "intranet", "tags": {"team": "hr"}}], exclude=[{"index": "test"}])
     assert filters.match(known) is expected
 
@@ -91,7 +91,7 @@ candidates = st.builds(candidate, words, words, words, words, tags)
 def test_more_properties_do_not_change_a_certain_result(
     include: list[object], exclude: list[object], complete: Candidate
 ) -> None:
-    """A result for some of the properties is None, or the result for all of them."""
+    """A result for some of the properties is None, or equals the result for all of them."""
     filters = make_filters(include=include, exclude=exclude)
     final, matching = filters.match(complete), filters.matching(complete, include_unknown=False)
     assert final is not None

@@ -60,7 +60,7 @@ def test_a_run_that_outlasts_its_interval_continues_to_its_end(store: Store, kno
 
 
 def test_a_filter_by_name_narrows_an_account_before_anything_is_requested(store: Store) -> None:
-    """Of 10,000 knowledge bases, only one team's cost requests, and after that only what was updated."""
+    """Of 10,000 knowledge bases, only those of one team cause requests, and later only updated ones."""
     fleet = account(MOST)
     discovery = SimulatedDiscovery(store, fleet, {"include": [{"knowledge_base": "team-7-*"}]}, service=BEDROCK)
     with discovery.service:

@@ -1,4 +1,4 @@
-"""Discovery runs over HTTP: sources that are added and removed, and failures that affect nothing else."""
+"""Discovery runs over HTTP: added and removed sources, and failures that affect nothing else."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_filters_that_exclude_every_source_are_a_warning_once(store: Store) -> N
 
 
 def test_a_partial_run_keeps_the_number_of_discovered_sources(discovery: SimulatedDiscovery) -> None:
-    """Only a complete run knows how many there are."""
+    """Only a complete run knows the number."""
     discovery.run()
     discovery.service.faults.add("denied", operation="ListDataSources")
     assert discovery.run() == PARTIAL
@@ -198,7 +198,7 @@ def test_an_application_that_fails_is_logged_once_and_affects_no_other(
 
 
 def test_failing_credentials_end_the_run(discovery: SimulatedDiscovery) -> None:
-    """No further request is sent, no source is removed, and nothing is logged: that is done where they are obtained."""
+    """No further request is sent, no source is removed, and nothing is logged, because the credential cache logs it."""
     discovery.run()
     discovery.operations()
     discovery.service.faults.add("expired_token")

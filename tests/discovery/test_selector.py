@@ -91,7 +91,7 @@ def test_tags_of_objectives_are_requested(*, is_named: bool, store: Store) -> No
 
 
 def test_a_failed_request_for_tags_adds_and_removes_nothing(store: Store) -> None:
-    """A source that its tags selected before stays, and a new one is added once its tags are known."""
+    """A source that was selected by its tags stays, and a new one is added once its tags are known."""
     discovery = SimulatedDiscovery(store, discovery={"include": [{"tags": {"team": "support"}}]})
     with discovery.service:
         discovery.run()

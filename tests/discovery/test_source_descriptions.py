@@ -81,7 +81,7 @@ def test_without_a_filter_by_type_no_description_is_requested(store: Store) -> N
 
 
 def test_a_source_whose_type_is_refused_stays_as_it_is(store: Store) -> None:
-    """A source that its type selected before stays, and a new one is added once its type is known."""
+    """A source that was selected by its type stays, and a new one is added once its type is known."""
     discovery = SimulatedDiscovery(store, two_types(), {"include": [{"type": "CONF*"}]}, service=BEDROCK)
     with discovery.service:
         discovery.run()

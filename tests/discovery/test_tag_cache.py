@@ -70,7 +70,7 @@ def test_the_tags_of_an_updated_source_are_requested_at_once(clock: FakeClock) -
 
 
 def test_tags_of_a_container_are_requested_once_for_all_of_its_sources(clock: FakeClock) -> None:
-    """Data sources of Bedrock have no tags of their own."""
+    """Data sources of Bedrock have no tags."""
     provider = CountingProvider()
     cache, sources = make_cache(provider, clock), [SourceId(BEDROCK, ("A" * 10, name * 10)) for name in "BCD"]
     tags = [cache.get(source, SCOPE, version) for version, source in enumerate(sources, 1)]

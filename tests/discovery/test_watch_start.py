@@ -48,7 +48,7 @@ def test_a_source_created_after_the_target_was_first_watched_counts_from_its_cre
 
 
 def test_an_older_source_that_is_found_late_counts_from_the_run_that_finds_it(store: Store) -> None:
-    """A filter that is widened after 90 days counts none of the jobs of these days."""
+    """If a filter is widened after 90 days, none of the jobs of these days count."""
     counts_from(store, fleet_of(), NOON)
     fleet = fleet_of(SimulatedDataSource("old", created=NOON - DAY))
     assert counts_from(store, fleet, NOON + 90 * DAY) == {"old": pytest.approx(1, abs=1)}
@@ -62,7 +62,7 @@ def test_a_creation_time_in_the_future_is_not_used(store: Store) -> None:
 
 
 def test_a_renamed_target_keeps_the_time_at_which_it_was_first_watched(store: Store) -> None:
-    """The same account and region are the same target; so are two targets on one account."""
+    """Targets with the same account and region have the same identity, and so do two targets on one account."""
     counts_from(store, fleet_of(), NOON)
     fleet = fleet_of(SimulatedDataSource("late", created=NOON + DAY))
     assert counts_from(store, fleet, NOON + 2 * DAY, target="renamed") == {"late": -DAY}

@@ -133,7 +133,7 @@ def test_links_have_targets(book: Path) -> None:
 
 
 def test_the_documented_command_writes_every_alert(tmp_path: Path) -> None:
-    """It is written for the directory of a Prometheus, and works as it is."""
+    """It is for the configuration directory of a Prometheus, and works unchanged."""
     (command,) = blocks(ROOT / "docs" / "alerts.md", "console")
     here = command.removeprefix("$ ").replace("/etc/prometheus/rules/", f"{tmp_path}/")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

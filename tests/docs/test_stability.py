@@ -1,4 +1,4 @@
-"""The references: they name everything that can be used, and mark what is experimental."""
+"""The references name the whole interface, and mark its experimental parts."""
 
 from __future__ import annotations
 

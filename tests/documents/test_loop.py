@@ -87,7 +87,7 @@ class PagedDocuments:
         return DocumentPage(documents, str(page + 1) if page + 1 < len(statuses) else "", self.warnings)
 
     def documents_counted_at(self) -> dict[SourceId, float | None]:
-        """Return when each source was counted, of those that discovery has found by now."""
+        """Return when each source was counted that discovery has found so far."""
         found = [source for source in self.statuses if self.found_at.get(source, 0.0) <= self._host.now]
         return {source: self.counted[source].counted_at if source in self.counted else None for source in found}
 
@@ -109,7 +109,7 @@ class LoopRig:
         self.queue = CountQueue(interval)
 
     def run(self, seconds: float) -> list[Any]:
-        """Count documents for some seconds, and return what was logged."""
+        """Count documents for some seconds, and return the log."""
         stopping = TickingEvent(self.host, self.host.now + seconds)
         service: Any = self.service
         loop = DocumentLoop("production", service, self.service, self.queue, self.host, stopping)
@@ -119,7 +119,7 @@ class LoopRig:
 
 
 def test_documents_of_all_pages_are_counted_once_in_an_interval() -> None:
-    """The time of a count is that of AWS at its end."""
+    """The time of a count is its end on AWS's clock."""
     rig = LoopRig({A: ["INDEXED", "FAILED", "INDEXED"], B: []})
     assert rig.run(HOUR - 10) == []
     assert len(rig.service.requests) == 4
@@ -221,7 +221,7 @@ def test_a_removed_source_is_forgotten() -> None:
 
 @pytest.mark.parametrize(("interval", "warnings"), [(60.0, 1), (HOUR, 0)])
 def test_an_interval_that_is_too_short_is_stretched_with_one_warning(interval: float, warnings: int) -> None:
-    """The counts take 200 seconds here. The data sources are counted one after the other, without a pause."""
+    """All counts together take 200 seconds. The data sources are counted one after the other, without a pause."""
     rig = LoopRig({A: ["INDEXED"] * 10, B: ["INDEXED"] * 10}, interval, seconds=10.0)
     logs = rig.run(1000)
     assert sum("documents.interval too short" in line["event"] for line in logs) == warnings

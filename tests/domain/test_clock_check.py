@@ -1,4 +1,4 @@
-"""Wrong readings of AWS's clock, and what they should have been."""
+"""Wrong readings of AWS's clock, and their corrected times."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = ClockReading(NOON + 60, 0.0)
         # The host's clock was ahead by the same time at both readings.
         (ClockReading(NOON + 2 * HOUR, -HOUR), ClockReading(NOON + 60, -3 * HOUR), None),
         (ClockReading(NOON + 2 * HOUR, HOUR), ClockReading(NOON + 60, -HOUR), None),
-        # Nothing is known of the host at the first reading.
+        # The host's clock at the first reading is unknown.
         (ClockReading(NOON + 2 * HOUR), NOW, NOON + 60),
         (ClockReading(NOON + 2 * HOUR), ClockReading(NOON + 60, HOUR), None),
         # The wrong time has passed meanwhile. In another process, the host's clock may have been set.
@@ -47,12 +47,12 @@ NOW = ClockReading(NOON + 60, 0.0)
 def test_a_reading_ahead_is_corrected_if_the_host_agrees_with_the_present(
     noted: ClockReading, now: ClockReading, expected: float | None
 ) -> None:
-    """The corrected time is the one that the host's clock showed, plus the resolution of the Date header."""
+    """The corrected time is the host's time at the reading, plus the resolution of the Date header."""
     assert corrected(noted, now) == expected
 
 
 def test_a_reading_that_nothing_depends_on_may_become_later() -> None:
-    """After a restart it may not: the host's clock may have been set meanwhile."""
+    """After a restart it may not, because the host's clock may have been set meanwhile."""
     behind = ClockReading(NOON - 2 * HOUR, -2 * HOUR)
     assert corrected(behind, NOW) is None
     assert corrected_before_use(behind, NOW) == NOON + 1
@@ -95,7 +95,7 @@ def test_only_a_job_that_the_host_confirms_contradicts_a_date(
         (NOON - 2 * HOUR, ClockReading(NOON + 60), (NOON - 2 * HOUR, NOON + 60)),
     ],
 )
-def test_a_date_that_jumps_during_a_poll_is_that_closer_to_the_host(
+def test_of_two_dates_in_a_poll_the_one_closer_to_the_host_is_used(
     first: float, last: ClockReading, expected: tuple[float, float]
 ) -> None:
     """A poll of a minute has its times a minute apart, up to the tolerance."""
@@ -103,7 +103,7 @@ def test_a_date_that_jumps_during_a_poll_is_that_closer_to_the_host(
     assert (corrected_first, corrected_last.time) == expected
 
 
-def test_a_job_that_an_earlier_start_makes_count_waits_for_its_outcome() -> None:
+def test_a_job_that_counts_after_a_correction_waits_for_its_outcome() -> None:
     """A service may list it as complete before its outcome is known, and a counter cannot be corrected."""
     wrong = NOON + 2 * HOUR
     job = replace(make_job("unexplained", started=NOON, lasted=HOUR), needs_explanation=True)
@@ -117,7 +117,7 @@ def test_a_job_that_an_earlier_start_makes_count_waits_for_its_outcome() -> None
 
 
 def test_an_earlier_start_counts_the_jobs_that_were_taken_for_history() -> None:
-    """Each counts once with its documents, and those that ended before the correct start stay history."""
+    """Each of them counts once with its documents. Jobs that ended before the correct start do not count."""
     wrong = NOON + 2 * HOUR
     jobs = (
         make_job("old", started=NOON - 600, lasted=60),

@@ -15,8 +15,8 @@ from tests.support.builders import NOON
 STATUSES = ("INDEXED", "FAILED", "PROCESSING")
 
 
-def test_every_documented_status_is_counted_also_if_no_document_has_it() -> None:
-    """Otherwise the series of a status would end when its last document gets another one."""
+def test_every_documented_status_has_a_count() -> None:
+    """Otherwise the series of a status would end when its last document gets another status."""
     tally = DocumentTally(STATUSES)
     tally.add([Document("a", "INDEXED"), Document("b", "INDEXED"), Document("c", "FAILED")])
     counts = dict(tally.result(NOON).counts)

@@ -1,4 +1,4 @@
-"""The starts of objectives: those of new and stricter ones are recorded, and nothing else moves them."""
+"""The starts of objectives. They are recorded for new and stricter objectives, and nothing else changes them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def starts_after(*changes: dict[str, Any]) -> dict[str, float]:
     ],
 )
 def test_only_a_new_or_stricter_objective_starts(changes: list[dict[str, Any]], starts: dict[str, float]) -> None:
-    """One that is less strict holds as long as the one before, and one that is removed has no start."""
+    """A less strict objective keeps the start of the previous one, and a removed one has no start."""
     assert starts_after(*changes) == starts
 
 

@@ -108,7 +108,7 @@ def test_an_unknown_type_matches_only_empty_globs() -> None:
     [("", "1d", 2), ("cron(0 2 ? * SUN *)", "1d", 2), ("cron(0 2 * * ? *)", "7d", 2)],
 )
 def test_the_success_age_follows_the_shorter_expected_gap(schedule: str, every: str, days: float) -> None:
-    """A schedule and `expected_every` both hold, so the shorter gap decides."""
+    """A schedule and `expected_every` both apply, so the shorter gap is used."""
     objectives = objectives_of(make_snapshot(schedule), {"expected_every": every})
     assert objectives.max_success_age == days * DAY + HOUR
 

@@ -30,7 +30,7 @@ def members(replicas: str, **owned: str) -> Membership:
 
 
 def test_a_target_without_a_live_owner_is_free() -> None:
-    """Its owner has left, has died, or never was."""
+    """Its owner has left or died, or it never had one."""
     found = without_owner(members("ab", k0="a", k1="gone", k2=""))
     assert found == set(KEYS) - {"k0"}
 
@@ -74,7 +74,7 @@ def test_a_difference_of_one_moves_nothing() -> None:
 
 
 def test_only_a_target_that_runs_is_handed_over() -> None:
-    """One that has not started, or whose state cannot be read, does not prevent that another one moves."""
+    """A target that has not started, or whose state cannot be read, does not prevent the move of another one."""
     found = members("ab", **dict.fromkeys(KEYS[:4], "a"))
     assert [choose_surplus(found, "a", [key]) for key in KEYS[:4]] == [(key, "b") for key in KEYS[:4]]
     assert choose_surplus(found, "a", []) is None
@@ -93,7 +93,7 @@ def test_the_last_replica_has_no_successor() -> None:
 
 
 def test_an_epoch_that_falls_shows_that_the_database_went_back() -> None:
-    """The target is left alone for a while, and its next owner has an epoch that no owner had before."""
+    """The target is left alone for some time, and its next owner has an epoch that no owner had before."""
     memory = EpochMemory()
     memory.observe({"k": TargetRow("k", "b", 5, 9)}, 0.0)
     old = TargetRow("k", "a", 3, 7)

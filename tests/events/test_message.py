@@ -71,7 +71,7 @@ def test_events_of_any_account_pass_until_the_account_is_known() -> None:
     ],
 )
 def test_other_events_concern_no_data_source(changes: dict[str, Any]) -> None:
-    """They are valid, and no reason to poll."""
+    """They are valid, but do not cause a poll."""
     event = sync_event(SOURCE, **changes.pop("detail", {}))
     assert read({**event, **changes}) is None
 
@@ -105,7 +105,7 @@ def without(*path: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_no_event_of_eventbridge_is_invalid(message: object, error: str) -> None:
+def test_other_messages_are_invalid(message: object, error: str) -> None:
     """The error says what was expected."""
     with pytest.raises(InvalidMessageError, match=error):
         read(message)

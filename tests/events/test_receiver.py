@@ -33,7 +33,7 @@ USED, IGNORED, INVALID = EventResult
 
 @dataclass
 class Recorder:
-    """Records what the receiver reports, and stops it after a failure so that it does not wait."""
+    """Records the reports of the receiver, and stops it after a failure so that it does not wait."""
 
     results: list[EventResult] = field(default_factory=list)
     hints: list[SourceId] = field(default_factory=list)

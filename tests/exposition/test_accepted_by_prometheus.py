@@ -108,7 +108,7 @@ def server(addresses: Mapping[int, str], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_promtool_finds_no_problem(pages: Mapping[int, Exposition], seed: int) -> None:
-    """Neither in the format, nor in the names."""
+    """This includes the format and the names."""
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=scrape(pages[seed])[0], capture_output=True, check=False
     )
@@ -139,7 +139,7 @@ def test_prometheus_ingests_every_sample_and_exemplar(
 
 
 def identity(name: str, labels: dict[str, str]) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Return what identifies a series: its labels without those that Prometheus adds, and without empty ones."""
+    """Return the identity of a series: its labels, except empty ones and those that Prometheus adds."""
     own = {key: value for key, value in labels.items() if key not in {"instance", "job"} and value}
     if "le" in own:
         own["le"] = floatToGoString(float(own["le"]))

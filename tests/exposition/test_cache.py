@@ -1,4 +1,4 @@
-"""The cache of rendered metrics: what a put, a removal, other declarations and time change in it."""
+"""The cache of rendered metrics, and its changes by a put, a removal, other declarations and time."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_excluded_families_are_gone_until_they_are_included_again(page: Expositi
 
 
 def test_a_part_without_families_is_not_rendered_when_time_passes(page: ExpositionPage, clock: FakeClock) -> None:
-    """Excluded families cost nothing: a schedule that fires changes no line."""
+    """Excluded families take no time: if a schedule fires, no line changes."""
     families = CountingFamilies(QBUSINESS, POLICY.window, filter=FamilyFilter(("*_scheduled_sync_*",)))
     page.cache.use_families(families)
     page.put_snapshot(replace(scheduled("cron(0 * * * ? *)"), history=None))

@@ -31,7 +31,7 @@ FORMATS = {"exposition.txt": "text/plain", "exposition.openmetrics.txt": "applic
 
 
 def poll_at(time: float, *jobs: SyncJob) -> PollData:
-    """Build what a poll read at a time."""
+    """Build the data of a poll at a time."""
     return PollData(jobs, time, time)
 
 

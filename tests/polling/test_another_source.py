@@ -15,8 +15,8 @@ INTERVALS = Intervals(active=60.0, idle=300.0)
 
 
 @pytest.mark.parametrize("outcome", [PollOutcome(succeeded=True, active=active) for active in (False, True)])
-def test_it_is_the_next_one_that_does_not_fail(outcome: PollOutcome) -> None:
-    """It is polled once, and no other is; a source that fails or is in flight shows nothing."""
+def test_the_next_source_that_does_not_fail_is_polled(outcome: PollOutcome) -> None:
+    """Only this source is polled, and once. A source that fails or is in flight proves nothing."""
     queue = PollQueue(INTERVALS, 0.0, random.Random(1))
     sources = [make_source(n) for n in range(4)]
     for place, source in enumerate(sources):

@@ -92,7 +92,7 @@ class CatchUp:
         self.sizes: list[int] = []
 
     def apply(self, data: PollData) -> None:
-        """Fold what was read, and read the history back from its saved form, as a crash would."""
+        """Fold the data of a poll, and read the history back from its saved form, as after a crash."""
         after = fold(self.history, data, POLICY)
         saved = self.history.jobs  # the store writes the jobs that have changed
         jobs = {
@@ -109,7 +109,7 @@ class CatchUp:
         self.requests.append(self.listing.requests)
 
     def step(self) -> None:
-        """Read what is new, and then one step of the catch-up."""
+        """Read the new jobs, and then one step of the catch-up."""
         self.listing.requests = 0
         self.apply(read_incremental(self.listing, POLICY.window, self.history))
         if self.history.unread:
@@ -157,7 +157,7 @@ def test_100000_jobs_are_caught_up_with_a_history_of_limited_size() -> None:
 
 
 def test_steps_go_from_the_oldest_job_to_the_newest_one() -> None:
-    """After each step, the last completed job is the newest one that is known, and nothing older replaces it."""
+    """After each step, the last completed job is the newest known one, and no older job replaces it."""
     jobs = jobs_every(300.0, 1200)
     catch_up = CatchUp(SortedListing(jobs), watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
@@ -234,7 +234,7 @@ def test_failures_before_the_unread_range_do_not_extend_the_streak() -> None:
 
 
 def test_the_end_of_a_job_is_found_after_10200_later_jobs() -> None:
-    """It is searched in a short range around its start, instead of in everything that started since."""
+    """The search is in a short range around its start, instead of in all later jobs."""
     later = jobs_every(300.0, 10_200)
     stuck = make_job("stuck", "SYNCING", started=later[-1].started - HOUR, lasted=None)
     listing = SortedListing([stuck, *later])
@@ -281,7 +281,7 @@ def test_entries_that_cannot_be_parsed_after_an_absence_are_counted_later(
 
 
 def test_an_entry_that_can_never_be_parsed_is_given_up_after_a_week() -> None:
-    """Until then, each full reread lists its day again. Then the history is as small as without it."""
+    """Until then, each full reread lists its day again. After that, the history is as small as without it."""
     jobs = jobs_every(900.0, 400)
     listing = SortedListing(jobs, unparsed=frozenset({jobs[300].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))

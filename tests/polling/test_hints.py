@@ -1,4 +1,4 @@
-"""Hints that a sync was started or stopped: when they cause a poll, and what they cost at most."""
+"""Hints that a sync was started or stopped: when they cause polls, and how many."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_reload_keeps_the_order(queue: PollQueue) -> None:
 
 
 def test_a_hint_before_the_first_poll_makes_it_the_first(queue: PollQueue) -> None:
-    """It is then polled once, and not again when its turn comes."""
+    """It is polled once, and not again when its initial poll would have been due."""
     first, hinted = make_source(2), make_source(3)
     queue.add(first, now=100.0)
     queue.add(hinted, now=100.0)

@@ -1,4 +1,4 @@
-"""How far one poll reads: correct under every order and filter, and one request if nothing changed."""
+"""How far one poll reads: it is correct for every order and filter, and takes one request if nothing changed."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) 
 
 
 def test_a_job_that_aws_no_longer_lists_is_not_in_progress() -> None:
-    """Otherwise it would alert permanently as a sync that takes too long."""
+    """Otherwise an alert about a sync that takes too long would fire forever."""
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
     listing = FakeListing([*hourly(30), stuck])
     history = initial_poll(listing)
@@ -269,7 +269,7 @@ def test_jobs_that_ended_between_two_polls_are_counted(order: str, time_filter: 
 def test_a_reread_after_a_long_outage_goes_back_to_where_polling_ended(
     order: str, time_filter: str, known: int
 ) -> None:
-    """Three days are longer than the window, and a full reread is due by then: it loses no job."""
+    """Three days are longer than the window. The full reread that is due then misses no job."""
     listing = FakeListing(hourly(known), order, time_filter)
     history = initial_poll(listing)
     listing.jobs += [make_job(f"n{n}", "ABORTED", started=NOON + n * HOUR + 60, lasted=60) for n in range(70)]

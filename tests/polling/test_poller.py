@@ -1,4 +1,4 @@
-"""One poll of one source: what it publishes and commits, and that a failure affects no other source."""
+"""One poll of one source: its published and committed data, and that a failure affects no other source."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_after_a_restart_staleness_is_visible_before_the_first_success(rig: Poll
 
 
 def test_a_stop_saves_the_time_of_the_last_success(rig: PollerRig, clock: FakeClock) -> None:
-    """Polls of an idle source save nothing for an hour; the next process still knows the last success."""
+    """Polls of an idle source save nothing for an hour, but the next process knows the last success."""
     rig.provider.jobs = [make_job(started=NOON - HOUR)]
     rig.poll()
     rig.provider.now = NOON + 600
@@ -78,7 +78,7 @@ def test_a_stop_saves_the_time_of_the_last_success(rig: PollerRig, clock: FakeCl
 
 
 def test_the_first_poll_of_a_process_is_saved_without_news(rig: PollerRig, clock: FakeClock) -> None:
-    """A process that is killed soon after each start must know which sources the one before it has polled."""
+    """A process that is killed soon after each start must know which sources the previous process has polled."""
     rig.poll()
     for life in range(1, 4):
         rig = PollerRig(clock, rig.store)
@@ -232,7 +232,7 @@ def test_a_wider_window_after_a_restart_is_read_in_full_at_once(rig: PollerRig, 
 
 
 def test_a_source_with_many_unread_jobs_is_caught_up_by_further_polls(clock: FakeClock, store: Store) -> None:
-    """Each poll reads a part of them, and only polls that may catch up read more than what is new."""
+    """Each poll reads a part of them, and only polls with `catch_up` read more than the new jobs."""
     rig = PollerRig(clock, store)
     rig.sources.watch(rig.source, since=ClockReading(NOON - 100 * HOUR))
     rig.provider.jobs = [make_job(f"j{n}", started=NOON - 600 - n * 300, lasted=60) for n in range(1000)]

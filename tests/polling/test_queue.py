@@ -54,7 +54,7 @@ def test_the_interval_depends_on_whether_the_source_is_active(
 
 
 def test_a_poll_longer_than_the_interval_is_followed_at_once(queue: PollQueue) -> None:
-    """Polls that were missed meanwhile are not repeated."""
+    """Missed polls are not repeated."""
     queue.add(make_source(), now=0.0)
     run(queue, SYNCING, at=0.0, took=200.0)
     assert queue.next_delay(200.0) == 0.0
@@ -81,7 +81,7 @@ def test_the_most_overdue_source_is_polled_first_and_none_starves(queue: PollQue
 
 
 def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
-    """The first retry comes before the next regular poll; delays double, with jitter, up to 15 minutes."""
+    """The first retry comes before the next regular poll. Delays double, with jitter, up to 15 minutes."""
     queue.add(make_source(), now=0.0)
     now, delays = 0.0, []
     for _ in range(12):
@@ -96,7 +96,7 @@ def test_failures_back_off_from_soon_to_a_cap(queue: PollQueue) -> None:
 
 
 def test_the_first_pass_ends_when_every_source_was_polled(queue: PollQueue) -> None:
-    """A failed poll is sufficient for the pass, but not for `has_succeeded`."""
+    """A failed poll counts for the pass, but not for `has_succeeded`."""
     for n in range(2):
         queue.add(make_source(n), now=0.0)
     run(queue, FAILED, at=0.0)
@@ -188,7 +188,7 @@ def test_no_source_starves_under_overload() -> None:
 def test_a_source_with_a_due_sync_is_polled_at_the_active_interval(
     queue: PollQueue, outcome: PollOutcome, due: float
 ) -> None:
-    """This holds from the firing of its schedule on, before the idle interval has passed."""
+    """This applies from the firing of its schedule on, before the idle interval has passed."""
     queue.add(make_source(), now=0.0)
     run(queue, outcome, at=0.0)
     assert queue.next_delay(1.0) == due - 1.0

@@ -53,7 +53,7 @@ def test_a_virtual_day_costs_a_fraction_of_a_fixed_interval_and_is_as_prompt() -
 
 
 def test_scheduled_jobs_are_counted_promptly_under_a_rate_limit_that_is_too_low() -> None:
-    """The limit is a tenth of what idle sources alone need: they are late, but none starves."""
+    """The limit is a tenth of the rate that the idle sources need: they are late, but none starves."""
     end = MONDAY + 12 * HOUR
     sources = make_fleet(150, MONDAY, end)
     ours = Simulation(sources, MONDAY, 0.1)

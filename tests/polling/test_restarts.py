@@ -33,8 +33,8 @@ def polled_in_short_lives(
 ) -> set[str | None]:
     """Run programs that are each killed after about 30 requests; return the data sources that were polled.
 
-    Some polls of each life wait for the rate limiter when it ends, so a few more lives are needed than the requests
-    would fill. No further program starts once all data sources were polled.
+    At the end of each life, some polls wait for the rate limiter, so a few more lives are needed than the number of
+    requests suggests. No further program starts once all data sources were polled.
     """
     polled: set[str | None] = set()
     for _ in range(lives):

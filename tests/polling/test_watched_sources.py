@@ -95,12 +95,12 @@ def test_changed_buckets_are_logged_and_saved(rig: PollerRig) -> None:
 
 
 def listed(**changes: Any) -> Description:
-    """Return what a listing reports: all but the schedule."""
+    """Return the properties in a listing: all except the schedule."""
     return replace(Description("hr", "S3", "ACTIVE", created=NOON, updated=1.0), **changes)
 
 
 def test_a_listing_does_not_remove_what_it_lacks(rig: PollerRig) -> None:
-    """All members of a listing are optional in some services. What the description has stays published."""
+    """In some services, all members of a listing are optional. The values of the description stay published."""
     rig.sources.describe(rig.source.id, "main", listed())
     rig.poll()
     before = rig.publisher.sources[-1].description
@@ -203,7 +203,7 @@ def test_a_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> N
 
 
 def test_a_refused_description_survives_a_restart(rig: PollerRig, clock: FakeClock) -> None:
-    """What the listing has is published before the first poll, which requests the description again."""
+    """The values of the listing are published before the first poll, which requests the description again."""
     rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "no")
     rig.sources.describe(rig.source.id, "main", listed())
     before = rig.poll()
@@ -242,7 +242,7 @@ def test_an_unwatched_source_is_not_published_any_more(rig: PollerRig) -> None:
 
 
 def test_a_poll_in_flight_changes_nothing_after_its_source_was_adopted(rig: PollerRig, clock: FakeClock) -> None:
-    """Its response may be older than what the new owner has committed since."""
+    """Its response may be older than the new owner's last commit."""
     rig.provider.jobs = [make_job("a", "SYNCING", started=NOON + 1, lasted=None, added=5)]
     rig.poll()
     successor = PollerRig(clock, rig.store)
@@ -282,7 +282,7 @@ def test_a_wider_window_is_read_in_full_at_once(rig: PollerRig, clock: FakeClock
 
 
 def test_the_start_of_a_schedule_survives_updates_and_restarts(rig: PollerRig, clock: FakeClock) -> None:
-    """Only another schedule moves it. A restart knows both, although the data source was updated meanwhile."""
+    """Only another schedule changes it. A restart restores both, even if the data source was updated meanwhile."""
     rig.sources.describe(rig.source.id, "main", listed())
     published = rig.poll()
     assert published

@@ -39,7 +39,7 @@ of_every_action = pytest.mark.parametrize(("case", "action"), ACTIONS, ids=str)
 
 @pytest.fixture(scope="module")
 def rigs() -> Iterator[dict[str, ProviderRig]]:
-    """Yield a rig of each service, which tests share that leave it as it was."""
+    """Yield a rig of each service, which tests share if they do not change it."""
     found = {case.service.name: ProviderRig(case) for case in CASES}
     for rig in found.values():
         rig.endpoint.start()
@@ -193,7 +193,7 @@ def test_a_listing_that_does_not_end_is_an_error(rigs: dict[str, ProviderRig], c
 def test_unusable_jobs_are_skipped_with_a_warning(
     rigs: dict[str, ProviderRig], case: ServiceCase, kind: str, jobs: int, *, warns: bool
 ) -> None:
-    """A job is used as far as it goes. An undocumented status passes."""
+    """The usable parts of a job are used. An undocumented status is accepted."""
     if kind in case.refused_by_sdk:
         return
     rig = rigs[str(case)]

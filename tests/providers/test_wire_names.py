@@ -1,4 +1,4 @@
-"""The names of a service's API are known to its provider and its simulation alone."""
+"""Only the provider and the simulation of a service contain names of its API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of each service: the cases of the default service hold for them, in their own words."""
+"""The rules of each service: the cases of the default service pass for them, in the words of the service."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_alerts_fire_at_the_same_time_as_those_of_the_default_service(service: S
 
 @each_service
 def test_every_alert_of_a_service_fires_in_a_case(service: Service, tmp_path: Path) -> None:
-    """Those of the exporter have their cases in the words of the default service."""
+    """Alerts about the exporter have their cases in the words of the default service."""
     rules = RulesOfService(service, tmp_path)
     cases = [case for file in UNIT_TESTS for case in rules.unit_tests(yaml.safe_load(file.read_text()))["tests"]]
     fired = {check["expr"] for case in cases for check in case["promql_expr_test"] if check["exp_samples"]}
@@ -79,7 +79,7 @@ def test_rules_have_the_words_of_their_service_alone(service: Service) -> None:
     files = RuleRenderer(RuleOptions((service,))).files()
     text = "".join(text for name, text in files.items() if name.startswith(f"{service.name}-"))
     foreign = {level.word for level in DEFAULT_SERVICE.containers} - {level.word for level in service.containers}
-    # To index is a verb of all services, and so is the maintenance of an index what may delay a sync.
+    # "Index" is also a verb for all services, and the maintenance of an index may delay a sync.
     assert not re.search(rf"(?<!to )\b({'|'.join(foreign)})\b(?! maintenance)", text)
     assert DEFAULT_SERVICE.title not in text
     assert set(re.findall(r"\bqbusiness\w*|\bQBusiness\w*", text)) == {"QBusinessTargetDown"}

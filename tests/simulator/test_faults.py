@@ -170,7 +170,7 @@ def test_botocore_does_not_detect_a_loop_of_two_tokens(rig: OneSource) -> None:
 @pytest.mark.parametrize("page", [None, 1, 2])
 @pytest.mark.parametrize("times", [None, 1])
 def test_an_empty_page_can_precede_each_page(rig: OneSource, page: int | None, times: int | None) -> None:
-    """A client that continues gets every page, whether the fault has ended by then or not."""
+    """A client that continues gets every page, even if the fault has not ended."""
     rig.service.faults.add("empty_page", page=page, times=times)
     assert rig.executions() == [make_id(n) for n in range(1, 26)]
     assert any(logged.fault for logged in rig.service.requests)

@@ -75,7 +75,7 @@ def test_a_job_has_its_final_counts_at_its_end(job: PlannedJob) -> None:
     ],
 )
 def test_a_job_goes_through_its_statuses(outcome: str | None, stops: float, expected: list[str]) -> None:
-    """The order is the one that AWS documents."""
+    """The order is that in AWS's documentation."""
     job = PlannedJob(make_id(1), NOON, 30, 30, outcome, stopping_seconds=stops)
     assert list(dict.fromkeys(job.status(NOON + second) for second in range(200))) == expected
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests of what the status page says about a simulated data source."""
+"""Fixtures for tests of the status page with a simulated data source."""
 
 from tests.support.simulated_target import aws_environment
 

@@ -87,7 +87,7 @@ def test_a_source_without_a_problem_has_no_cause() -> None:
 
 
 def test_a_cause_begins_after_the_last_run_with_another_result() -> None:
-    """A run that indexed content, or failed with another code, ends what was before. An aborted run does not."""
+    """A run that indexed content, or failed with another code, ends the previous cause. An aborted run does not."""
     runs = [failed(HOUR, 1, "SPE-5001"), ended_job("ABORTED", 2 * HOUR, 2), failed(3 * HOUR, 3, "SPE-5001")]
     for before in (ended_job("INCOMPLETE", 4 * HOUR, 4, scanned=5), failed(4 * HOUR, 4, "SPE-5200")):
         history = [*runs, before, failed(5 * HOUR, 5, "SPE-5001")]

@@ -294,7 +294,7 @@ def test_an_invalid_query_is_rejected(query: dict[str, str], message: str) -> No
 
 
 def test_a_source_is_assessed_again_when_its_snapshot_is_replaced() -> None:
-    """A removed source is no longer in the document, nor in the choices."""
+    """A removed source is no longer in the document or in the choices."""
     snapshot = make_snapshot(1, "hr", ended_job("SUCCEEDED", HOUR, scanned=9))
     fixture = StatusFixture.of([snapshot])
     assert source_in(fixture, "hr")["problems"] == []

@@ -31,8 +31,9 @@ DAILY = "cron(0 2 * * ? *)"
 class Case:
     """The jobs of a data source, and the problems that page, JSON and alerts report.
 
-    `polled` are the hours before NOON of the polls, and `minutes` is how long the rules see the result of each.
-    `problems` are the alerts on the page, each with a part of its text. `alerts` are those that only the rules find.
+    `polled` are the times of the polls, in hours before NOON, and the rules see the result of each poll for `minutes`.
+    `problems` are the alerts on the page, each with a part of its text. `alerts` are the alerts that only the rules
+    fire.
     """
 
     jobs: list[PlannedJob]

@@ -1,4 +1,4 @@
-"""Key-value tables in memory: which changes wait for a write, and what a failed write leaves."""
+"""Key-value tables in memory: the changes that wait for a write, and those that remain after a failed write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_pending_changes_are_visible_and_written_once(table: KvTable) -> None:
 
 
 def test_a_change_during_a_write_stays_pending(table: KvTable) -> None:
-    """The next write has it, and not what the write before it has committed."""
+    """The next write contains it, and not the changes that the previous write has committed."""
     table.put("a", "new")
     table.put("b", None)
     pending = table.pending()
@@ -38,7 +38,7 @@ def test_a_change_during_a_write_stays_pending(table: KvTable) -> None:
 
 
 def test_an_equal_text_is_not_written_again(table: KvTable) -> None:
-    """Saving what is saved already changes nothing."""
+    """Saving the same text again changes nothing."""
     table.put("a", "old")
     assert not table.has_pending
 

@@ -37,12 +37,12 @@ def remove_all(path: str) -> None:
 
 
 def remove_file(path: str) -> None:
-    """Remove the file alone."""
+    """Remove only the file."""
     Path(path).unlink()
 
 
 def remove_log(path: str) -> None:
-    """Remove the write-ahead log alone: SQLite would continue to write into it."""
+    """Remove only the write-ahead log, into which SQLite would continue to write."""
     Path(f"{path}-wal").unlink()
 
 
@@ -59,7 +59,7 @@ def replace_by_backup(path: str) -> None:
 
 
 def filled(path: str, failures: Failures) -> Store:
-    """Open a store with two histories, a name and an account, all of it written."""
+    """Open a store with two histories, a name and a time of first watch, all of them written."""
     store = Store(path, failures)
     store.commit({KEY: make_history(5), "idle": make_history(2)})
     store.save_name("application/a", "intranet")
@@ -78,7 +78,7 @@ def check_contents(path: str) -> None:
 
 @pytest.mark.parametrize("lose", [remove_all, remove_file, remove_log, replace_by_backup])
 def test_a_lost_file_is_written_again_with_the_next_commit(path: str, lose: Callable[[str], None]) -> None:
-    """The next commit counts a failed write, logs it, and writes what has not changed as well."""
+    """The next commit counts a failed write, logs it, and writes even unchanged rows."""
     failures = Failures()
     store = filled(path, failures)
     lose(path)

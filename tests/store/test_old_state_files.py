@@ -84,7 +84,7 @@ def write_with_current_code(path: str) -> dict[str, SourceHistory]:
 
 
 def test_the_same_polls_write_the_same_bytes(path: str) -> None:
-    """Rows, schema and versions are equal, except for one key and for what was added since."""
+    """Rows, schema and versions are equal, except for one key and for later additions."""
     write_with_current_code(path)
     old, new = rows_of(FILES / "folded.db"), rows_of(Path(path))
     old["target"] = [

@@ -48,7 +48,7 @@ def test_a_database_with_unreadable_contents_is_moved_aside(path: str, damage: s
 
 
 def test_a_database_of_another_program_is_not_changed(path: str) -> None:
-    """The exporter does not start, and neither moves the file nor writes to it."""
+    """The exporter does not start, move the file or write to it."""
     run_sql(path, "CREATE TABLE theirs (x)")
     before = Path(path).read_bytes()
     with pytest.raises(StartupError, match=r"is a database of another program: choose another state.path"):
@@ -70,7 +70,7 @@ def test_a_path_is_never_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_missing_directory_is_a_startup_error_with_a_solution(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message has the directory of a relative path, and what the operator can do."""
+    """The message has the directory of a relative path, and advice for the operator."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StartupError) as error:
         open_store("missing/state.db")
@@ -103,7 +103,7 @@ def test_a_state_file_with_the_first_schema_is_migrated(path: str) -> None:
 
 
 def test_a_copy_needs_no_lock_and_does_not_change_the_file(path: str) -> None:
-    """It has what a running exporter has written, and its own changes are not saved."""
+    """It has the state that a running exporter has written, and its own changes are not saved."""
     running = open_store(path)
     running.commit({KEY: make_history()})
     running.save_watched_since("production", NOON)

@@ -1,4 +1,4 @@
-"""An account with every problem at once, each in a data source or index of its own."""
+"""An account with every problem, each in a separate data source or index."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def healthy_fleet(name: str, count: int) -> Fleet:
 class BrokenAccount:
     """The services of eight targets, seven of them with problems. Use it as a context manager.
 
-    One target is reachable by one replica and not by the other, `a`, which has its own endpoint. The role of
-    another one may not be assumed from the start, and the events queue of another one does not exist.
+    One target is reachable by one replica and not by the other, `a`, which has its own endpoint. Another target's role
+    may not be assumed from the start, and another one's events queue does not exist.
     """
 
     def __init__(self) -> None:

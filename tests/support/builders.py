@@ -63,7 +63,7 @@ def make_job(
 
 
 def make_poll(*jobs: SyncJob, at: float = NOON, vanished: Iterable[str] = ()) -> PollData:
-    """Build what a poll read at a time."""
+    """Build the data of a poll at a time."""
     return PollData(jobs, at, at, frozenset(vanished))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RecordingPublisher:
-    """Records what is published; it may fail on demand."""
+    """Records published snapshots; it can be made to fail."""
 
     def __init__(self) -> None:
         self.sources: list[SourceSnapshot] = []

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExpositionPage:
-    """A cache, and the exposition that returns what is in it."""
+    """A cache, and the exposition that returns its content."""
 
     cache: ExpositionCache[SourceSnapshot]
     exposition: Exposition

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class IdleSystem(System):
-    """A host whose threads do nothing, so that the exporter exposes what it has restored."""
+    """A host whose threads do nothing, so that the exporter exposes its restored state."""
 
     def thread(self, name: str, work: Callable[[], None]) -> Thread:
         """Return a thread that ends immediately."""

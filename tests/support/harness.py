@@ -59,9 +59,9 @@ def free_port() -> int:
 
 
 def lasting_port() -> int:
-    """Return a free port for a program that starts again with it.
+    """Return a free port for a program that starts again with the same port.
 
-    It is below those that Linux chooses for outgoing connections: none of them has it while the program is down.
+    It is below the ports of outgoing connections on Linux, so that none of them uses it while the program is down.
     """
     while True:
         with socket.socket() as listener, suppress(OSError):

@@ -39,7 +39,7 @@ def all_jobs(source: SimulatedDataSource, now: float) -> list[PlannedJob]:
 def expected_totals(source: SimulatedDataSource, since: float, until: float) -> Totals:
     """Return the totals of a data source that was watched from one time to another.
 
-    They follow the planned jobs, so they know neither `overrides` nor jobs that were removed.
+    They are derived from the planned jobs, without `overrides` and removals.
     """
     completed, seconds = dict.fromkeys(TERMINAL, 0), dict.fromkeys(TERMINAL, 0.0)
     documents = dict.fromkeys(DOCUMENT_KINDS, 0)

@@ -90,7 +90,7 @@ class FakeProvider:
 
 
 class RecordingPollObserver:
-    """Records what a poller reports."""
+    """Records the reports of a poller."""
 
     def __init__(self) -> None:
         self.polls = 0

@@ -102,7 +102,7 @@ class PostgreSqlServer:
         self._run_command("cp", "--archive", str(self.data), str(copy))
 
     def replace_data(self, copy: Path) -> None:
-        """Continue with copied files in place of the stopped server's own."""
+        """Continue with copied files instead of the stopped server's own."""
         shutil.rmtree(self.data)
         copy.rename(self.data)
 
@@ -114,7 +114,7 @@ class PostgreSqlServer:
         return self.url(name)
 
     def close_database(self, url: str) -> None:
-        """Refuse connections to a database, and end those that exist."""
+        """Refuse connections to a database, and end the existing ones."""
         name = url.rpartition("/")[2]
         self.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608

@@ -1,9 +1,9 @@
 """Processes of the program, forked from a server that has imported it.
 
 A start takes a second of CPU time, almost all of it for imports, and the tests start the program hundreds of times. A
-forked process is a real one: it has an id, an environment, a folder and streams of its own, and handles signals.
-Variables that the dynamic loader or the interpreter read at their start, such as LD_PRELOAD, have no effect on it: such
-a test sets the command of `harness.Program`.
+forked process is a real one: it has its own id, environment, folder and streams, and handles signals. Variables that
+the dynamic loader or the interpreter read at their start, such as LD_PRELOAD, have no effect on it. A test that needs
+them sets the command of `harness.Program`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def run_command(
     environment: Mapping[str, str] | None = None,
     stdout: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; return its exit code and its output, unless that goes to another descriptor."""
+    """Run a command to its end; return its exit code, and its output unless that goes to another descriptor."""
     words = [str(word) for word in arguments]
     process = ProgramProcess(words, folder, os.environ if environment is None else environment, stdout=stdout)
     output, log = process.communicate()

@@ -81,9 +81,9 @@ def start_sync(source: SimulatedDataSource, number: int) -> None:
 
 @dataclass
 class RandomConfiguration:
-    """A configuration, the aliases of named data sources by id, and the ids of what it selects.
+    """A configuration, the aliases of named data sources by id, and the ids of the selected ones.
 
-    `indexes` are those that it names or may discover.
+    `indexes` are the indexes that it names or may discover.
     """
 
     config: dict[str, Any]

@@ -89,7 +89,7 @@ class ReplicaCluster:
         return {name: fresh_targets(scrape) for name, scrape in self.monitor.scrapes().items()}
 
     def shown_by(self, name: str) -> list[tuple[bool, int]]:
-        """Return what the JSON of a replica says about all: whether each is itself, and its number of targets."""
+        """Return whether each replica in the JSON of a replica is that replica itself, and its number of targets."""
         about = json.loads(self.programs[name].get("/api/v1/data-sources")[1])["exporter"]
         return sorted((each["this"], len(each["targets"])) for each in about["replicas"])
 
@@ -180,7 +180,7 @@ class ReplicaCluster:
         eventually(are_correct)
 
     def check_totals(self) -> None:
-        """Start no further jobs, check the totals, and check what the monitor has seen."""
+        """Start no further jobs, and check the totals and the records of the monitor."""
         self.stop_jobs()
         assert self.monitor.falls == [], self.monitor.falls
         assert self.monitor.longest_conflict < TAKE_OVER

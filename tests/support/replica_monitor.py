@@ -1,4 +1,4 @@
-"""A monitor of replicas: it scrapes all of them, and judges what they expose as the shipped rules do."""
+"""A monitor of replicas, which scrapes all of them and checks their series like the shipped rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FreshestSamples:
         self._polled: dict[str, dict[str, float]] = {}
 
     def add(self, replica: str, scrape: Scrape) -> None:
-        """Record what a replica exposes now."""
+        """Record the current page of a replica."""
         found: dict[str, dict[Sample, float]] = {}
         for sample, value in scrape.samples.items():
             if source := _source_of(sample):
@@ -96,13 +96,13 @@ class ReplicaMonitor:
             self._watched.add(name)
 
     def ignore(self, name: str) -> None:
-        """Stop to scrape a replica; no scrape of it is in progress after this."""
+        """Stop scraping a replica; wait for a scrape in progress."""
         with self._mutex:
             self._watched.discard(name)
         self.fault_begins()
 
     def fault_begins(self) -> None:
-        """Record that something was broken just now, from which the replicas have to recover."""
+        """Record the start of a fault, from which the replicas must recover."""
         self._disturbed_at = time.time()
 
     def scrapes(self) -> dict[str, Scrape]:
@@ -157,7 +157,7 @@ class ReplicaMonitor:
 
 
 def is_counter(name: str) -> bool:
-    """Return whether a series counts something of a data source."""
+    """Return whether a series is a counter of a data source."""
     return name.startswith(COUNTERS) and name.endswith(("_total", "_count", "_sum"))
 
 

@@ -32,7 +32,7 @@ class ReplicaProgram:
         self.program.listen = f"127.0.0.1:{free_port()}"
 
     def restart(self, number: signal.Signals) -> float:
-        """Stop it with a signal and start it again; return for how many seconds it was down."""
+        """Stop it with a signal and start it again; return the seconds of downtime."""
         stopped_at = time.monotonic()
         self.program.stop(number)
         self.program.kill()

@@ -55,7 +55,7 @@ class RulesOfService:
         }
 
     def _file(self, name: str) -> str:
-        """Return the name of a file or group of the service; those of the exporter stay."""
+        """Return the name of a file or group of the service; names of the exporter do not change."""
         is_own = not name.startswith(f"{DEFAULT_SERVICE.name}-exporter")
         return name.replace(f"{DEFAULT_SERVICE.name}-", f"{self._service.name}-") if is_own else name
 
@@ -78,7 +78,7 @@ class RulesOfService:
         }
 
     def _has(self, alert: str) -> bool:
-        """Return whether the service has an alert of its own in place of one of the default service."""
+        """Return whether the service has an alert that corresponds to an alert of the default service."""
         name = self._text(alert)
         return name in self._alerts and name != alert
 

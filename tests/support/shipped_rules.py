@@ -50,7 +50,7 @@ def timeline(pages: Sequence[str], minutes: int) -> list[dict[str, str]]:
 
 
 def assert_firing(folder: Path, page: str, expected: Mapping[str, Sequence[Alert]], location: Location) -> None:
-    """Assert that over a metrics page exactly these alerts fire, by the label that names what they are about.
+    """Assert that exactly these alerts fire for a metrics page, by the label that identifies their subject.
 
     All alerts of data sources carry the account and the region of the location.
     """

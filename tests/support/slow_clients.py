@@ -41,7 +41,7 @@ def wait_until_dropped(clients: Iterable[socket.socket], expected: int | None = 
 
 @contextmanager
 def at_least(seconds: float) -> Iterator[None]:
-    """Require that the block takes so long. How much longer it takes depends on the machine."""
+    """Require that the block takes at least this time. The actual time depends on the machine."""
     began = time.monotonic()
     yield
     assert time.monotonic() - began >= seconds

@@ -50,7 +50,7 @@ class StallingProxy:
     def cut(self) -> None:
         """Close all connections, and close new ones immediately from now on."""
         self._accepts = False
-        ends, self._ends = self._ends, []  # those of new connections are not among them
+        ends, self._ends = self._ends, []  # without those of new connections
         for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -65,7 +65,7 @@ class StallingProxy:
         return not self._accepts
 
     def resume(self) -> None:
-        """Forward again, including what was received meanwhile."""
+        """Forward again, including data that was received meanwhile."""
         self._accepts, self._left = True, None
         self._forwards.set()
 
@@ -96,7 +96,7 @@ class StallingProxy:
             return self._left >= 0
 
     def _forward(self, source: socket.socket, destination: socket.socket) -> None:
-        """Forward in one direction until the source closes; that too is not forwarded while the proxy stalls."""
+        """Forward in one direction until the source closes. The end is not forwarded while the proxy stalls."""
         with suppress(OSError):
             while data := source.recv(CHUNK):
                 self._forwards.wait()

@@ -201,7 +201,7 @@ class FakePublishedSnapshots(Generic[T]):
 
 @dataclass
 class StatusFixture:
-    """A status document, with everything that it is built from."""
+    """A status document, with all of its inputs."""
 
     clock: FakeClock
     sources: FakePublishedSnapshots[SourceSnapshot]
@@ -236,7 +236,7 @@ class StatusFixture:
         return scrape(Exposition((sources, indexes), CollectorRegistry()))[0]
 
     def publish(self, snapshot: SourceSnapshot) -> None:
-        """Publish a snapshot, in place of the previous one of the same source."""
+        """Publish a snapshot, which replaces the previous one of the same source."""
         self.sources.by_id[snapshot.source.id] = snapshot
 
     def remove(self, snapshot: SourceSnapshot) -> None:

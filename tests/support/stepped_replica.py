@@ -52,13 +52,13 @@ class SteppedReplica:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Disconnect, without handing anything over."""
+        """Disconnect without a hand-over."""
         self.session.close()
         self._watchdog.stop()
 
     @property
     def owned(self) -> set[str]:
-        """The keys of the targets that this replica owns, as far as it knows."""
+        """The keys of the targets that this replica believes to own."""
         return set(self.coordinator.partitions)
 
     def partition(self, number: int = 1) -> Partition:
@@ -66,7 +66,7 @@ class SteppedReplica:
         return self.coordinator.partitions[key(number)]
 
     def beat(self, *, after_outage: bool = False) -> set[str]:
-        """Renew the lease, take what is free, and return what is owned then."""
+        """Renew the lease, acquire free targets, and return the owned ones."""
         while self.coordinator.beat(after_outage=after_outage):
             pass
         return self.owned
@@ -78,11 +78,11 @@ class SteppedReplica:
                 partition.mark_restored()
 
     def commit_all(self) -> None:
-        """Commit what waits."""
+        """Commit waiting changes."""
         self._commits.commit_all()
 
     def clean_up(self) -> None:
-        """Delete a part of what no replica needs, an hour later."""
+        """Delete a part of the unneeded rows, an hour later."""
         self.now += CHECK_INTERVAL
         self.beat()
         self.continue_clean_up()

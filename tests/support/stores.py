@@ -77,7 +77,7 @@ class PostgreSqlBackend:
             eventually(lambda: state.owned(targets))
             store = state.owned(targets)["t1"]
             yield store
-            eventually(lambda: not store.has_unwritten())  # a stop waits for seconds only, however busy the machine is
+            eventually(lambda: not store.has_unwritten())  # a stop waits only for seconds, even on a busy machine
         finally:
             state.close()
 

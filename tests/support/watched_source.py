@@ -62,7 +62,7 @@ class WatchedSource:
         self._store.close()
 
     def states(self, *hours: float) -> Iterator[StatusFixture]:
-        """Poll at some hours before NOON, the earliest first, and yield what is published after each poll."""
+        """Poll at some hours before NOON, the earliest first, and yield the published snapshot after each poll."""
         for ago in hours:
             self._target.clock.set(NOON - ago * HOUR)
             self._poller.poll(self._source)

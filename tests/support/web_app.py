@@ -67,7 +67,7 @@ def no_reason() -> str | None:
 
 
 def make_services(exposition: FakeExposition | None = None, **services: Any) -> AppServices:
-    """Return what the application serves; by default it is healthy and ready, and has no data sources."""
+    """Return the services of the application; by default it is healthy and ready, and has no data sources."""
     defaults: dict[str, Any] = {"status": StatusFixture.of().status, "unhealthy": no_reason, "unready": no_reason}
     return AppServices(exposition or FakeExposition(), **defaults | services)
 

@@ -72,7 +72,7 @@ def test_the_highest_minimum_applies() -> None:
 
 
 def test_a_minimum_does_not_judge_what_was_read_before_it_was_set() -> None:
-    """It holds from the next discovery run on. A minimum that has held before still holds."""
+    """It takes effect at the next discovery run. An earlier minimum stays in effect."""
     index = PublishedIndex()
     index.read(NOON)
     index.set("a", 10)
@@ -83,7 +83,7 @@ def test_a_minimum_does_not_judge_what_was_read_before_it_was_set() -> None:
 
 
 def test_a_removed_index_is_not_published_again() -> None:
-    """A data source of it may be published once more."""
+    """One of its data sources may be published once more."""
     index = PublishedIndex()
     index.read()
     index.publisher.remove(INDEX.id)

@@ -12,7 +12,7 @@ CLASS = re.compile(r"^class _*(\w+)", re.MULTILINE)
 
 
 def test_no_class_name_stands_for_two_things() -> None:
-    """A reader who searches for a class finds one definition. A private class has no name of another class either."""
+    """A reader who searches for a class finds one definition. This includes private classes."""
     places = defaultdict(list)
     for file in (file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))):
         for name in CLASS.findall(file.read_text()):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Example(NamedTuple):
-    """A file, and everything that is reported of it."""
+    """A file and all of its findings."""
 
     file: str
     source: str
@@ -204,7 +204,7 @@ def result(tree: Path) -> subprocess.CompletedProcess[str]:
 def test_each_finding_has_its_place_and_what_would_be_right(
     example: Example, result: subprocess.CompletedProcess[str]
 ) -> None:
-    """Nothing else is reported of the file."""
+    """The file has no other findings."""
     lines = [line for line in result.stdout.splitlines() if line.startswith(f"{example.file}:")]
     assert lines == [f"{example.file}:{finding}" for finding in example.findings]
 

@@ -122,7 +122,7 @@ def test_unknown_paths_are_not_found(serve: Callable[..., AppClient], path: str)
 
 
 def test_a_healthy_and_ready_exporter_returns_200(serve: Callable[..., AppClient]) -> None:
-    """The bodies are one word."""
+    """Each body is one word."""
     request = serve()
     assert [request(path).body for path in ("/-/healthy", "/-/ready")] == [b"Healthy\n", b"Ready\n"]
 

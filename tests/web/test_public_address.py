@@ -101,7 +101,7 @@ def test_an_invalid_route_prefix_is_rejected(prefix: str) -> None:
 
 @pytest.mark.parametrize(("external_url", "route_prefix"), [(EXTERNAL, None), (None, "/tools/qb")])
 def test_all_paths_have_the_prefix(external_url: str | None, route_prefix: str | None) -> None:
-    """Without it they are not found, and each link of a page leads to something that is served."""
+    """Without the prefix they are not found, and the target of each link exists."""
     with served(external_url, route_prefix) as get:
         for path in PAGES:
             response = get(f"/tools/qb{path}")
@@ -136,7 +136,7 @@ def test_links_have_the_prefix_that_a_proxy_removes() -> None:
 
 
 def test_runbooks_have_the_external_url() -> None:
-    """Where it is not known, EXPORTER stands for it."""
+    """If it is not known, the text has EXPORTER instead."""
     with served(EXTERNAL) as get:
         text = get("/tools/qb/runbooks/QBusinessSyncFailed").text
         assert f">{EXTERNAL}/?data_source_id=DATA_SOURCE_ID<" in text

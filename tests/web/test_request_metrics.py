@@ -82,7 +82,7 @@ def test_requests_are_counted_by_handler_and_code() -> None:
 
 
 def test_refused_requests_are_counted() -> None:
-    """They are a wrong Host, a head that is too large, and what is not HTTP."""
+    """They have a wrong Host or a head that is too large, or are not HTTP."""
     with served(address=PublicAddress.of("https://ops.example.com", None)) as site:
         assert site.get("/", Host="rebind.attacker.example") == 421
         head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"

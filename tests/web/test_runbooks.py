@@ -1,4 +1,4 @@
-"""The runbooks over real HTTP: each link of the page leads to one, and they need nothing from outside."""
+"""The runbooks over real HTTP: each link of the page leads to one, and they need no other server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def article(text: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_alert_has_a_page(fetch: Callable[[str], HttpResponse], name: str) -> None:
-    """It has the name and the sections of the runbook, and each link leads to what is served."""
+    """It has the name and the sections of the runbook, and the target of each link exists."""
     response = fetch(f"/runbooks/{name}")
     assert response.status == 200
     assert f"<title>{name} · qbusiness-exporter</title>" in response.text
@@ -71,7 +71,7 @@ def test_every_alert_has_a_page(fetch: Callable[[str], HttpResponse], name: str)
 
 
 def test_the_list_of_runbooks_links_each_of_them(site: StatusSite) -> None:
-    """It has what the runbooks share, too: the connector codes."""
+    """It also has the common part of the runbooks, the connector codes."""
     text = site.get("/runbooks/").text
     assert links(text) >= {f"./{name}" for name in NAMES}
     assert '<h2 id="connector-codes">' in text
@@ -120,7 +120,7 @@ def test_without_a_data_source_the_placeholders_stay(site: StatusSite, query: st
 
 
 def test_a_runbook_has_no_script_and_nothing_from_outside(site: StatusSite) -> None:
-    """The policy allows the style of the page alone."""
+    """The policy allows only the style of the page."""
     response = site.get("/runbooks/QBusinessTargetDown")
     policy = response.headers["Content-Security-Policy"].split("; ")
     assert policy[0] == "default-src 'none'"

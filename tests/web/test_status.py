@@ -119,7 +119,7 @@ def test_the_page_and_the_json_agree(server: StatusSite) -> None:
 
 
 def test_the_link_of_an_alert_opens_one_source(server: StatusSite) -> None:
-    """The page has this source alone, with its details open. For an unknown id it has a message."""
+    """The page has only this source, with its details open. For an unknown id it has a message."""
     identity = example_sources()[3].source.id.data_source_id
     page = server.get(f"/?data_source_id={identity}").text
     assert page.count('<li class="source') == 1
@@ -321,7 +321,7 @@ def test_the_error_of_a_run_has_its_code_once() -> None:
 
 
 def test_all_codes_of_an_error_are_on_the_page_beside_the_message() -> None:
-    """DataSourceErrorCode is shown in full, but not twice where it is the code of the connector."""
+    """DataSourceErrorCode is shown in full, but only once if it is the code of the connector."""
     raw = replace(ended_job("FAILED", HOUR, 1), data_source_error_code="S3.AccessDenied", error_message="no access")
     coded = replace(raw, connector_error="SPE-5001", data_source_error_code="SPE-5001", error_code="InvalidRequest")
     pages = [page_of(StatusFixture.of([make_snapshot(1, "hr", job)])) for job in (raw, coded)]

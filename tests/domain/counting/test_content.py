@@ -37,14 +37,14 @@ def test_an_incomplete_job_counts_unless_all_documents_failed(counts: DocumentCo
         (DocumentCounts(scanned=383, added=1, failed=0), True),
     ],
 )
-def test_ignored_documents_are_no_content(counts: DocumentCounts, *, reached: bool) -> None:
-    """A job that has reasons, and that changed nothing, may have ignored all documents that it scanned."""
+def test_ignored_documents_do_not_count_as_content(counts: DocumentCounts, *, reached: bool) -> None:
+    """A job with failure reasons and without changes may have ignored all scanned documents."""
     job = replace(make_job("ignored", "INCOMPLETE", NOON, 60), has_failure_reasons=True)
     assert reached_index(job, counts) is reached
 
 
 @pytest.mark.parametrize("status", [*SyncJobStatus, "PAUSED"])
-def test_of_all_other_jobs_only_succeeded_ones_count(status: str) -> None:
+def test_only_succeeded_and_incomplete_jobs_index_content(status: str) -> None:
     """Documents that a FAILED or ABORTED job added prove nothing, and a SUCCEEDED job needs none."""
     job = make_job("other", status, NOON, 60)
     if status != "INCOMPLETE":
@@ -52,7 +52,7 @@ def test_of_all_other_jobs_only_succeeded_ones_count(status: str) -> None:
         assert reached_index(job, DocumentCounts()) is (status == "SUCCEEDED")
 
 
-def test_the_last_content_is_that_of_the_last_job_by_which_it_reached_the_index() -> None:
+def test_the_last_indexed_time_is_the_end_of_the_last_job_that_indexed_content() -> None:
     """Jobs without content neither move its time nor end the streak."""
     jobs = [
         make_job("success", "SUCCEEDED", NOON, 60),

@@ -1,4 +1,4 @@
-"""Eviction: how long jobs are kept, and that an evicted job that is listed again changes nothing."""
+"""Eviction: how long jobs are kept, and that an evicted job changes nothing if it is listed again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_long_failed_job_stays_in_the_streak_beside_short_ones() -> None:
 
 
 def test_evicted_failures_that_are_listed_again_count_once_in_the_streak() -> None:
-    """A full reread that searches for a success reads back beyond what is kept."""
+    """A full reread that searches for a success reads back beyond the kept jobs."""
     jobs = [make_job(f"f{n}", "FAILED", started=NOON + n * HOUR, lasted=60) for n in range(1, 101)]
     history = fold_polls(make_poll(at=NOON), *[make_poll(job, at=job.started + 120) for job in jobs])
     assert jobs[0].execution_id not in history.jobs

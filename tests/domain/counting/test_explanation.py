@@ -1,4 +1,4 @@
-"""A job whose listing does not report how it ended is explained once, and counted only after that."""
+"""A job whose outcome is not listed is explained once, and counted only after that."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def explain(history: SourceHistory | None, poll: PollData, *explained: SyncJob) 
 
 
 def test_jobs_that_are_counted_are_explained_first_and_oldest_first() -> None:
-    """Jobs from before the source was watched follow, the newest first. Known outcomes are not asked for again."""
+    """Jobs from before the source was watched follow, the newest first. Known outcomes are not requested again."""
     watched = explain(None, make_poll(listed("old", NOON - 2 * HOUR), make_job("running", "SYNCING", NOON - 9)))
     known = explain(watched, make_poll(listed("known", NOON + 60), at=LATER), listed("known", NOON + 60))
     again = [listed(name, start) for name, start in (("running", NOON - 9), ("known", NOON + 60), ("new", NOON + 99))]
@@ -47,7 +47,7 @@ def test_jobs_that_are_counted_are_explained_first_and_oldest_first() -> None:
 
 
 def test_a_job_is_not_counted_before_it_is_explained() -> None:
-    """It is in progress meanwhile, and counts as what it was when its outcome is known."""
+    """Until then it is treated as in progress, and then it counts with its outcome."""
     poll = make_poll(listed("a", NOON + 60, added=5), at=LATER)
     waiting = explain(explain(None, make_poll()), poll)
     assert (dict(waiting.completed), len(waiting.jobs_in_progress())) == ({}, 1)

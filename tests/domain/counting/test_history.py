@@ -198,7 +198,7 @@ def test_a_vanished_job_is_not_in_progress_and_counts_if_it_is_listed_again() ->
 
 
 def test_a_poll_without_news_returns_the_same_history() -> None:
-    """Then nothing has to be saved or rendered, except once an hour."""
+    """So nothing has to be saved or rendered, except once an hour."""
     job = make_job(started=NOON - HOUR)
     history = fold_polls(make_poll(job))
     assert fold(history, make_poll(job, at=NOON + 300), POLICY) is history

@@ -37,7 +37,7 @@ def history_of(*starts: float) -> SourceHistory:
     ],
 )
 def test_a_sync_is_due_for_an_hour_after_its_firing(now: float, starts: list[float], *, is_due: bool) -> None:
-    """It is not due any more as soon as it was seen to start."""
+    """After it was seen to start, it is not due any more."""
     assert expectation(DAILY, history_of(*starts), now).is_due is is_due
 
 

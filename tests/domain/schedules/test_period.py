@@ -1,4 +1,4 @@
-"""Schedules in which AWS chooses the time: they have a longest gap, and no firings."""
+"""Schedules for which AWS chooses the time. They have a longest gap and no firings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_period_has_a_longest_gap_and_no_firings(text: str, days: int) -> None
 
 @pytest.mark.parametrize("text", ["hourly", "weekly on ", "weekly on Noday", "monthly on day 0", "monthly on day 32"])
 def test_an_undocumented_period_is_not_valid(text: str) -> None:
-    """It is exposed as a schedule that is not understood, and not as a source that is synced on demand."""
+    """It is exposed as a schedule that is not valid, and not as a source that is synced on demand."""
     with pytest.raises(ScheduleError):
         parse_schedule(text)
 

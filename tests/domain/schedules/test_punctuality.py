@@ -52,8 +52,8 @@ def test_the_gap_is_three_times_the_longest_of_the_last_ten_syncs(gaps: list[flo
     assert learned(*gaps) == days
 
 
-def test_an_unread_range_is_no_gap() -> None:
-    """During a catch-up, only the syncs after the range are known without a hole."""
+def test_an_unread_range_does_not_count_as_a_gap() -> None:
+    """During a catch-up, only the syncs after the range are known completely."""
     history = history_of(*[DAY] * 6, 40 * DAY, DAY, DAY)
     newest = max(tracked.job.started for tracked in history.jobs.values())
     unread = UnreadRange.between(newest - 30 * DAY, newest - 2 * DAY - 60)
@@ -67,7 +67,7 @@ def test_nothing_is_learned_before_the_first_poll() -> None:
 
 
 def test_the_shorter_of_schedule_and_configuration_is_expected() -> None:
-    """Both hold."""
+    """Both apply."""
     assert configured_gap(HOUR, DAY) == ExpectedGap(HOUR, GapOrigin.SCHEDULE)
     assert configured_gap(7 * DAY, DAY) == ExpectedGap(DAY, GapOrigin.EXPECTED_EVERY)
     assert configured_gap(None, DAY) == ExpectedGap(DAY, GapOrigin.EXPECTED_EVERY)

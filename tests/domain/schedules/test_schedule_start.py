@@ -1,4 +1,4 @@
-"""The time since which a schedule holds: `updatedAt` when it is first seen, or when it was seen to change."""
+"""The time since which a schedule exists: `updatedAt` when it is first seen, or the time of a change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAILY = Description("hr", "S3", "ACTIVE", updated=MIDNIGHT - 9 * DAY, schedule="
 
 @pytest.mark.parametrize("known", [None, replace(DAILY, schedule=None)])
 def test_a_schedule_that_is_first_seen_holds_since_the_last_update(known: Description | None) -> None:
-    """It cannot have been set later, and how much earlier is unknown. A listing before has no schedule."""
+    """It cannot have been set later, and an earlier time is unknown. A listing before that has no schedule."""
     assert with_schedule_start(DAILY, known, NOW).schedule_since == MIDNIGHT - 9 * DAY
 
 
@@ -46,5 +46,5 @@ def test_without_a_schedule_nothing_holds() -> None:
     ("since", "fired"), [(None, MIDNIGHT), (MIDNIGHT - 60, MIDNIGHT), (MIDNIGHT, MIDNIGHT), (MIDNIGHT + 60, None)]
 )
 def test_no_firing_is_from_before_the_schedule_existed(since: float | None, fired: float | None) -> None:
-    """Where the start is unknown, all firings count."""
+    """If the start is unknown, all firings count."""
     assert previous_firing(replace(DAILY, schedule_since=since), NOW) == fired

@@ -48,7 +48,7 @@ def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **coun
 def test_a_job_succeeds_only_if_nothing_failed(
     status: str, reasons: list[str] | None, failed: int, outcome: str
 ) -> None:
-    """COMPLETE alone says nothing: a job that ignored every document is COMPLETE, with no failed ones."""
+    """COMPLETE is not sufficient: a job that ignored every document is COMPLETE and has no failed ones."""
     job = explained(status, reasons, numberOfDocumentsFailed=failed)
     assert (job.status, job.needs_explanation) == (outcome, False)
     assert job.duration == (60.0 if job.is_terminal else None)
@@ -82,14 +82,14 @@ def test_a_message_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("reasons", ["a text", [5], {}])
-def test_reasons_of_the_wrong_type_are_no_success(reasons: object) -> None:
+def test_reasons_of_the_wrong_type_are_an_error(reasons: object) -> None:
     """The rest of such a response cannot be trusted."""
     with pytest.raises(ProviderError, match="malformed response: expected"):
         parse_reasons({"failureReasons": reasons})
 
 
-def test_an_answer_about_another_job_is_an_error() -> None:
-    """So is one without a start."""
+def test_a_response_about_another_job_is_an_error() -> None:
+    """A response about a job without a start is an error too."""
     with pytest.raises(ProviderError, match="job 'AAAAAAAAAA' instead of 'SMSZ8GIZ5E'"):
         parse_explained({"ingestionJobId": "AAAAAAAAAA", "status": "COMPLETE", "startedAt": NOON}, JOB_ID, NOON)
     with pytest.raises(ProviderError, match="no usable status"):
@@ -108,7 +108,7 @@ def test_an_answer_about_another_job_is_an_error() -> None:
     ],
 )
 def test_schedules_of_managed_connectors_are_periods(schedule: object, text: str) -> None:
-    """A form that botocore does not know is a schedule that is not valid, and not one on demand."""
+    """A form that botocore does not know is a schedule that is not valid, and not a sync on demand."""
     connector = {"connectorParameters": {"type": "SHAREPOINT"}, **({"syncSchedule": schedule} if schedule else {})}
     configuration = {
         "type": "MANAGED_KNOWLEDGE_BASE_CONNECTOR",

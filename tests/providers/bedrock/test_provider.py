@@ -37,7 +37,7 @@ def rig() -> Iterator[ProviderRig]:
 
 
 def test_every_schedule_reaches_the_provider_through_botocore(rig: ProviderRig) -> None:
-    """An undocumented form too."""
+    """This includes an undocumented form."""
     found = []
     for schedule in ('{"daily": {}}', '{"monthly": {"dayOfMonth": {"lastDayOfMonth": {}}}}', '{"hourly": {}}'):
         rig.source.schedule = schedule
@@ -60,7 +60,7 @@ def test_a_listing_in_another_order_is_read_to_its_end(order: str) -> None:
     assert rig.observer.operations == ["ListIngestionJobs"] * 3
 
 
-def test_a_status_that_several_words_stand_for_is_asked_for_word_by_word(rig: ProviderRig) -> None:
+def test_each_status_of_the_service_has_its_own_request(rig: ProviderRig) -> None:
     """AWS does not document what a filter with several words selects. A status without a word needs no request."""
     starting = PlannedJob("SSSSSSSSSS", NOON - 1, outcome=None)
     rig.source.jobs += [starting, PlannedJob("RRRRRRRRRR", NOON - 99, outcome=None)]
@@ -80,7 +80,7 @@ def poll(rig: ProviderRig, history: SourceHistory | None = None) -> SourceHistor
 
 
 def test_each_job_is_explained_once_in_its_life(rig: ProviderRig) -> None:
-    """Two jobs of a source may run at once. Those that ended are counted by their real outcome."""
+    """Two jobs of a source may run at the same time. Ended jobs are counted by their actual outcome."""
     rig.source.jobs = [
         PlannedJob("GOODGOODGO", NOON - 20, 30, 30, documents={"scanned": 9, "added": 9}),
         PlannedJob("EMPTYEMPTY", NOON - 10, 30, 30, documents={"scanned": 383}, error_message=IGNORED),
@@ -132,7 +132,7 @@ def _resource(rig: ProviderRig) -> str:
 
 @pytest.mark.parametrize("kind", ["KENDRA", "SQL"])
 def test_a_knowledge_base_without_data_sources_is_healthy(rig: ProviderRig, kind: str) -> None:
-    """Those of Kendra have their data sources in Kendra."""
+    """Knowledge bases of Kendra have their data sources in Kendra."""
     rig.index.kind, rig.index.data_sources = kind, []
     assert rig.provider.container(rig.id.container).type == kind
     assert rig.provider.data_sources(rig.id.container).items == {}
@@ -162,7 +162,7 @@ def test_documents_are_listed_page_by_page(rig: ProviderRig) -> None:
     assert (second.documents, second.next_token, second.warnings) == ((), "", ("entry without status ignored",))
 
 
-def test_an_answer_without_tags_is_no_source_without_tags(rig: ProviderRig) -> None:
+def test_a_response_without_tags_is_an_error(rig: ProviderRig) -> None:
     """Tags are an object here, and not a list."""
     rig.endpoint.faults.add("empty_object", operation="ListTagsForResource")
     with pytest.raises(ProviderError, match="expected an object in `tags`, got no such key") as error:

@@ -65,7 +65,7 @@ def index_of(edition: str, units: int | None) -> dict[str, Any]:
 def test_units_add_to_the_capacity_of_an_edition(
     edition: str, units: int | None, documents: int | None, text_bytes: int | None
 ) -> None:
-    """An index with no additional units has the default capacity, and not none. An unknown edition has no limits."""
+    """An index without additional units has the default capacity. An unknown edition has no limits."""
     facts = parse_index(index_of(edition, units))
     assert (facts.documents_limit, facts.text_bytes_limit, facts.units) == (documents, text_bytes, units)
     assert (facts.type, facts.status, facts.arn) == (edition, "SYSTEM_UPDATING", "")
@@ -128,8 +128,8 @@ def test_an_error_is_counted_under_its_name(rig: ProviderRig) -> None:
     assert rig.endpoint.requests[-1].status == 400
 
 
-def test_what_kendra_does_not_have_is_an_error(rig: ProviderRig) -> None:
-    """It has no containers in an index, and no listing of documents."""
+def test_resources_that_kendra_does_not_have_are_an_error(rig: ProviderRig) -> None:
+    """These are containers in an index, and a listing of documents."""
     with pytest.raises(ProviderError, match="has data sources, and no containers"):
         rig.provider.containers(rig.id.container)
     with pytest.raises(ProviderError, match="does not list the documents"):

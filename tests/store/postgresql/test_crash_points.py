@@ -51,7 +51,7 @@ def _through(url: str, proxy: StallingProxy) -> str:
 
 
 def end_leases(url: str) -> None:
-    """End the leases of all replicas, so that the next one to beat takes everything."""
+    """End the leases of all replicas, so that the next one that sends a beat acquires all targets."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE replica SET until = clock_timestamp() - interval '1 ms'")
 
@@ -86,7 +86,7 @@ def test_a_replica_that_dies_within_a_commit_leaves_all_of_it_or_nothing(databas
 
 @pytest.mark.trial
 def test_a_replica_that_loses_its_connection_within_a_commit_repeats_it(database: str) -> None:
-    """It does not know whether the commit arrived. What it writes once more is the same."""
+    """It does not know whether the commit arrived, and writes the same rows again."""
     points = 0
     for run, is_cut in crash_points(database):
         run.replica.beat()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_SCHEMA = Path(__file__).parents[2] / "data" / "postgresql" / "schema-1.sql"
 TABLES = ("account", "job", "note", "replica", "source", "target")
-# What a later release may do while replicas of this one are running.
+# The changes that a later release may make while replicas of this release are running.
 NEXT_STEP = "CREATE TABLE later (key text PRIMARY KEY);" + "".join(
     f"ALTER TABLE {table} ADD COLUMN later text NOT NULL DEFAULT '';" for table in TABLES
 )

@@ -63,7 +63,7 @@ def test_a_target_has_one_owner_while_its_lease_is_alive(database: str) -> None:
 
 
 def test_a_lapsed_target_is_taken_over_with_its_state(database: str) -> None:
-    """The next owner continues with what was committed, and a late commit of the old owner is refused."""
+    """The next owner continues from the last commit, and a late commit of the old owner is refused."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         old = a.partition()
@@ -141,7 +141,7 @@ def test_a_beat_that_comes_first_prevents_a_take_over(database: str) -> None:
 
 
 def test_a_locked_row_of_a_dead_replica_delays_its_targets_only(database: str) -> None:
-    """An operator has a transaction open in psql. What the other replica owns is written, and the lock is logged."""
+    """An operator has an open transaction in psql. The other replica writes its targets, and logs the lock."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", *BOTH) as b:
         a.beat()
         b.beat()
@@ -157,7 +157,7 @@ def test_a_locked_row_of_a_dead_replica_delays_its_targets_only(database: str) -
 
 
 def test_of_two_replicas_that_see_a_free_target_one_owns_it(database: str) -> None:
-    """The slower one has seen an epoch that is over, and takes nothing."""
+    """The slower one has seen an outdated epoch, and acquires nothing."""
     with SteppedReplica(database, "a", target(1)) as a:
         a.beat()
         a.beat()
@@ -184,7 +184,7 @@ def test_a_target_whose_next_owner_does_nothing_is_taken_by_another_one(database
 
 
 def test_replicas_balance_one_target_per_beat_once_they_are_stable(database: str) -> None:
-    """A replica that has just started does not take everything at once."""
+    """A replica that has just started does not get all targets immediately."""
     targets = [target(number) for number in range(1, 5)]
     with SteppedReplica(database, "a", *targets) as a, SteppedReplica(database, "b", *targets) as b:
         assert len(a.beat()) == 4
@@ -202,7 +202,7 @@ def test_replicas_balance_one_target_per_beat_once_they_are_stable(database: str
 
 
 def test_a_target_that_does_not_run_yet_is_not_handed_over(database: str) -> None:
-    """The program hands over what it stops: a target that it has not started would be polled by no replica."""
+    """A hand-over stops a target. One that has not started would be polled by no replica."""
     with SteppedReplica(database, "a", *BOTH) as a, SteppedReplica(database, "b", *BOTH) as b:
         a.beat()
         b.beat()
@@ -215,7 +215,7 @@ def test_a_target_that_does_not_run_yet_is_not_handed_over(database: str) -> Non
 
 
 def test_the_old_owner_knows_when_its_successor_exposes_the_target(database: str) -> None:
-    """Until then it keeps the series, so that none is absent in between."""
+    """Until then it keeps the series, so that they are never absent."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         b.beat()
@@ -250,10 +250,10 @@ def test_a_stop_hands_everything_over(database: str) -> None:
         assert run(database, "SELECT id FROM replica") == [(b.id,)]
 
 
-def test_a_stop_hands_over_what_was_handed_over_to_it(database: str) -> None:
-    """Two replicas stop in a row, and the second one has not loaded what the first one handed over.
+def test_a_stop_hands_over_targets_that_are_not_loaded_yet(database: str) -> None:
+    """Two replicas stop in a row. The second one has not loaded the targets of the first one.
 
-    All of that is within the time after an outage of the database in which targets of lapsed owners are left alone.
+    This happens within the time after an outage of the database in which targets of lapsed owners are left alone.
     """
     with ExitStack() as running:
         a, b, c = (running.enter_context(SteppedReplica(database, name, *BOTH)) for name in "abc")
@@ -266,7 +266,7 @@ def test_a_stop_hands_over_what_was_handed_over_to_it(database: str) -> None:
 
 
 def test_a_stop_leaves_a_target_whose_epoch_fell_to_the_owner_that_asserts_it(database: str) -> None:
-    """A failover has lost the hand-over to the other replica, which alone has the last counts."""
+    """A failover has lost the hand-over to the other replica, and only that replica has the last counts."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         let_lapse(database)
@@ -307,7 +307,7 @@ def test_commits_that_a_failover_has_lost_are_written_again(database: str) -> No
 
 
 def test_a_hand_over_that_a_failover_has_lost_is_asserted_again(database: str) -> None:
-    """The new primary has the old owner, which looks alive there, and whose commits would undo what was counted."""
+    """In the new primary, the old owner looks alive, and its commits would undo later counts."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         a.partition().commit({KEY: make_history(2)})
@@ -326,7 +326,7 @@ def test_a_hand_over_that_a_failover_has_lost_is_asserted_again(database: str) -
 
 
 def test_others_leave_a_target_alone_whose_epoch_fell(database: str) -> None:
-    """Its owner has what the new primary lacks, and gets the time to write it again."""
+    """Its owner has the commits that the new primary lacks, and gets time to write them again."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         run(database, "UPDATE target SET epoch = 5")
@@ -340,7 +340,7 @@ def test_others_leave_a_target_alone_whose_epoch_fell(database: str) -> None:
 
 
 def test_after_an_outage_lapsed_targets_of_others_are_left_alone(database: str) -> None:
-    """All replicas were cut off for longer than a lease, and the first to be back must not take everything."""
+    """All replicas were cut off for longer than a lease. The first to return must not acquire all targets."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         b.beat()
@@ -352,8 +352,8 @@ def test_after_an_outage_lapsed_targets_of_others_are_left_alone(database: str) 
         assert b.beat() == {key(1)}
 
 
-def test_the_epoch_orders_owners_although_a_session_held_their_row(database: str) -> None:
-    """A process that is paused within a commit holds the row of its target; others are taken over without it."""
+def test_the_epoch_orders_owners_even_if_a_session_holds_their_row(database: str) -> None:
+    """A process that is paused within a commit holds the row of its target. Other targets are taken over meanwhile."""
     with SteppedReplica(database, "a", *BOTH) as a, SteppedReplica(database, "b", *BOTH) as b:
         a.beat()
         let_lapse(database)
@@ -379,7 +379,7 @@ def test_a_replica_that_lacks_a_target_leaves_it_to_the_other(database: str) -> 
 
 
 def test_a_reload_that_makes_configurations_differ_is_logged(database: str) -> None:
-    """The replicas are the same as before. It is logged once, until the difference is another one."""
+    """The replicas are the same as before. The difference is logged once, until it changes."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         for replica in (a, b, a):
             replica.beat()
@@ -391,7 +391,7 @@ def test_a_reload_that_makes_configurations_differ_is_logged(database: str) -> N
 
 
 def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A beat loads what it can, and the next one the rest: the lease must not end meanwhile."""
+    """A beat loads targets while it has time, and the next beat loads the others."""
     with SteppedReplica(database, "a", *map(target, range(1, 4))) as a:
         load = Partition.load
 

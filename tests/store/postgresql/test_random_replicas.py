@@ -31,7 +31,7 @@ STEPS = 60
 
 
 class ThreeReplicas:
-    """Three replicas, the jobs that have ended at AWS, and what was published; a context manager."""
+    """Three replicas, the jobs that have ended at AWS, and the published counts; a context manager."""
 
     def __init__(self, url: str, seed: int) -> None:
         self._random = random.Random(seed)
@@ -75,7 +75,7 @@ class ThreeReplicas:
                 assert self._count(replica.partition(number)) >= self._durable[number], "counts were lost"
 
     def _poll(self, replica: SteppedReplica) -> None:
-        """Poll a target that the replica believes to own; what it publishes was committed."""
+        """Poll a target that the replica believes to own; all published counts must be committed."""
         for number in TARGETS:
             self._ended[number] += self._random.randint(0, 1)
             partition = replica.coordinator.partitions.get(key(number))
@@ -126,7 +126,7 @@ class ThreeReplicas:
             self._beat(replica)
 
     def _balance(self) -> None:
-        """Beat until nothing moves any more: each target has one owner, with all counts, and the load is balanced."""
+        """Send beats until no target moves. Each target has one owner, with all counts, and the load is balanced."""
         for _ in range(8):
             self._beat_after_grace()
             for replica in self._replicas:
@@ -191,7 +191,7 @@ def no_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_balance(patch: pytest.MonkeyPatch) -> None:
-    """Keep every target, however few others own."""
+    """Keep every target, even if others own fewer."""
     patch.setattr(coordinator, "choose_surplus", lambda *_: None)
 
 

@@ -1,4 +1,4 @@
-"""Deletion of rows: the database has a bounded size, and no counter is lost by a mistake."""
+"""Deletion of rows: the size of the database is limited, and a mistake in a configuration loses no counter."""
 
 from __future__ import annotations
 

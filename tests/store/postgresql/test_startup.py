@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def no_token(_: object) -> str:
-    """Fail the test: nothing may ask for a token."""
+    """Fail the test, because no token may be requested."""
     pytest.fail("a token was requested")
 
 
@@ -85,7 +85,7 @@ def newer_schema(server: PostgreSqlServer) -> str:
 
 
 def wrong_authority(server: PostgreSqlServer) -> str:
-    """Return a URL that trusts another authority than that of the server."""
+    """Return a URL that trusts an authority other than the server's."""
     trustme.CA().cert_pem.write_to_path(server.directory / "other.pem")
     return f"{server.create_database()}?sslmode=verify-full&sslrootcert={server.directory}/other.pem"
 
@@ -119,7 +119,7 @@ def wrong_parameter(server: PostgreSqlServer) -> str:
 def test_a_database_that_refuses_the_exporter_ends_the_start(
     postgresql: PostgreSqlServer, url: Callable[[PostgreSqlServer], str], problem: str
 ) -> None:
-    """The message says what the operator can do, and has no password."""
+    """The message has advice for the operator, and no password."""
     with pytest.raises(StartupError, match=problem) as refused:
         open_state(url(postgresql))
     assert "secret of the test" not in str(refused.value)
@@ -141,7 +141,7 @@ def test_the_documented_role_needs_no_other_rights(postgresql: PostgreSqlServer)
 
 
 def test_a_certificate_is_verified(postgresql: PostgreSqlServer, database: str) -> None:
-    """With sslmode=verify-full, the session is encrypted, and the authority and the name are those of the server."""
+    """With sslmode=verify-full, the session is encrypted, and the authority and the name must match the server."""
     url = f"{database}?sslmode=verify-full&sslrootcert={postgresql.directory}/authority.pem"
     with SteppedReplica(url, "a", target(1)) as replica:
         assert replica.beat() == {key(1)}
@@ -157,7 +157,7 @@ def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_database_that_cannot_be_reached_is_waited_for(postgresql: PostgreSqlServer, database: str) -> None:
-    """Until then nothing is owned, and the reason is known; afterwards the replica starts by itself."""
+    """Until then no target is owned, and the reason is reported. Afterwards the replica starts automatically."""
     postgresql.close_database(database)
     state = open_state(database)
     state.configure([target(1)])

@@ -125,7 +125,7 @@ def test_a_locked_row_does_not_delay_the_hand_over_of_other_targets(
 
 
 def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
-    """Example: the process has too many threads at that time, and a target that was taken over could not start."""
+    """Example: the process has too many threads at that time, and cannot start a target that it has taken over."""
     calls: list[int] = []
 
     def apply() -> None:

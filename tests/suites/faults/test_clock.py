@@ -18,7 +18,7 @@ STEPS = ("+5h", "-7h", "+30d", "-1d", "+0")
 LAST_POLL = "qbusiness_last_successful_poll_timestamp_seconds"
 
 
-def test_totals_are_correct_whatever_the_hosts_clock_does(tmp_path: Path) -> None:
+def test_totals_are_correct_when_the_hosts_clock_is_set(tmp_path: Path) -> None:
     """After steps by hours and days, even across a kill, polls continue on time and no counter decreases."""
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
     offset = tmp_path / "offset"

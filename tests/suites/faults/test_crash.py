@@ -131,7 +131,7 @@ def test_a_kill_at_any_system_call_loses_nothing_exposed(
 def test_a_power_cut_at_any_system_call_loses_nothing_exposed(
     recorded: tuple[RecordedDisk, list[SystemCall], int], tmp_path: Path
 ) -> None:
-    """Unsynced writes may be missing or torn. What was exposed had been synced before."""
+    """Unsynced writes may be missing or torn. All exposed values were synced before."""
     disk, calls, before = recorded
     for number in replay(disk, calls):
         for variant in range(POWER_CUTS):

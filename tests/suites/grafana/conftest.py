@@ -73,7 +73,7 @@ def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Return a function that saves a screenshot of a dashboard with --screenshots, and does nothing without it."""
+    """Return a function that saves a screenshot of a dashboard if --screenshots is set."""
 
     def save(page: Page, file: str) -> None:
         if request.config.getoption("--screenshots"):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tests.support.prometheus_server import Prometheus
 
-DATA_POINTS = 700  # in a panel without a maximum of its own
+DATA_POINTS = 700  # in a panel that sets no maximum
 Series = list[dict[str, Any]]
 
 
@@ -42,7 +42,7 @@ class View:
 
 
 def run_query(server: Prometheus, panel: dict[str, Any], target: dict[str, Any], view: View) -> Series:
-    """Return the series of a query. Those of a range query include their step."""
+    """Return the series of a query. The series of a range query include their step."""
     step = view.step(panel)
     query = interpolate(target["expr"], view.values(step))
     if target["instant"]:

@@ -98,7 +98,7 @@ def test_a_role_is_assumed_in_the_image(run_container: RunContainer, tmp_path: P
     "service", ["sso", "sso-oidc", "signin", "sts", "sqs", *(each.client for each in SERVICES.values())]
 )
 def test_the_image_has_the_data_of_every_service_in_use(image: str, service: str) -> None:
-    """These are the services that it watches, the queue of events, and those that a credential provider calls."""
+    """These are the watched services, the service of the events queue, and those that credential providers call."""
     code = f"import boto3; print(boto3.client('{service}', region_name='us-east-1').meta.service_model.service_name)"
     run = run_once(image, "-c", code, options=("--entrypoint=python",))
     assert run.stdout.strip() == service, run.stderr

@@ -56,7 +56,7 @@ def inspect(image: str) -> dict[str, Any]:
 
 
 def runtime_packages(name: str = "qbusiness-exporter", extras: Iterable[str] = ("postgresql",)) -> Iterator[str]:
-    """Yield a package and its runtime dependencies, recursively, with those of some extras."""
+    """Yield a package and its runtime dependencies, recursively, including the dependencies of some extras."""
     yield name
     for text in importlib.metadata.requires(name) or []:
         requirement = Requirement(text)

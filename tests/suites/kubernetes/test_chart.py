@@ -1,4 +1,4 @@
-"""The chart: what it renders from its values, and that a cluster accepts it."""
+"""The chart: the manifests that it renders from its values, and that a cluster accepts them."""
 
 from __future__ import annotations
 

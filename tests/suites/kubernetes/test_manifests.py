@@ -109,7 +109,7 @@ def test_rules_are_what_the_chart_renders() -> None:
 @pytest.mark.parametrize("folder", ["exporter", "replicas", "operator", "example"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_cluster_accepts_what_kustomize_builds(folder: str, version: str) -> None:
-    """This holds for each supported version of Kubernetes."""
+    """This applies to each supported version of Kubernetes."""
     manifests = build(f"deploy/kubernetes/{folder}")
     assert manifests
     for manifest in manifests:
@@ -132,7 +132,7 @@ def test_the_example_configures_the_pods(tmp_path: Path) -> None:
 
 
 def test_the_replicas_are_configured_for_what_the_pods_mount(tmp_path: Path) -> None:
-    """State is what the chart configures. The password and the authority of the database are keys of one Secret."""
+    """The chart configures the state. The password and the authority of the database are keys of one Secret."""
     manifests = build("deploy/kubernetes/replicas")
     config, rendered = tmp_path / "config.yaml", tmp_path / "rendered.yaml"
     config.write_text(config_of(manifests))

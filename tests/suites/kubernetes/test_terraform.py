@@ -31,7 +31,7 @@ IAM = ROOT / "deploy" / "iam"
 
 
 def remove_markup(part: Any) -> Any:
-    """Return a part without what the parser adds: quotes, and keys with underscores."""
+    """Return a part without the additions of the parser, which are quotes and keys with underscores."""
     if isinstance(part, dict):
         return {key.strip('"'): remove_markup(value) for key, value in part.items() if not key.startswith("__")}
     if isinstance(part, list):

@@ -39,7 +39,7 @@ class ReplicaFault:
     replica: str
 
     def overlaps(self, other: ReplicaFault) -> bool:
-        """Return whether two faults last at the same time. A replica needs a moment until it is back."""
+        """Return whether two faults overlap. After a fault, a replica needs some time until it works again."""
         return self.begins < other.ends + RETURN and other.begins < self.ends + RETURN
 
     def outlasts(self, other: ReplicaFault) -> bool:
@@ -51,8 +51,8 @@ class ReplicaFault:
 def make_faults(seed: int) -> list[ReplicaFault]:
     """Return faults of every kind, in random order. At any time, at least one of the three replicas has none.
 
-    No replica ends while the database is away: what it has counted since is lost then, and counted again by the next
-    owner, and the counters fall meanwhile.
+    No replica ends while the database is unreachable, because its latest counts would be lost until the next owner
+    counts them again, and the counters would fall.
     """
     rng = random.Random(seed)
     faults: list[ReplicaFault] = []
@@ -136,7 +136,7 @@ class FaultyCluster:
                 self._server.start()
 
     def fail_over(self) -> None:
-        """Replace a replica, and then continue with a database that knows neither that nor the last commits."""
+        """Replace a replica, and then continue with a database that lacks this change and the last commits."""
         server, copy = self._server, self._server.directory / "standby"
         server.stop()
         server.copy_data(copy)

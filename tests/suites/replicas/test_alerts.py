@@ -77,7 +77,7 @@ class Changes:
 
 @pytest.mark.timeout(300)
 def test_no_alert_fires_while_replicas_change(tmp_path: Path) -> None:
-    """No change of the owners is an incident, and no counter falls; a replica that stays away is reported."""
+    """No change of owners is an incident, and no counter falls. A replica that does not return is reported."""
     cluster = HealthyCluster(1, None, MINUTES)
     world = ReplicaWorld(cluster, Changes)
     names = frozenset({"up", *COUNTERS}.union(metric for rule in rules() for metric, _ in selected(rule.expr)))

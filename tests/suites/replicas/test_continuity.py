@@ -50,7 +50,7 @@ def stop(cluster: ReplicaCluster) -> None:
 
 
 def update(cluster: ReplicaCluster) -> None:
-    """Replace each replica in turn, as a Deployment does."""
+    """Replace one replica after another, as a Deployment does."""
     for name in NAMES:
         cluster.stop(name)
         cluster.start(name)
@@ -115,13 +115,13 @@ def recorded(tmp_path: Path, cluster: ReplicaCluster) -> Iterator[Recorded]:
 
 
 @pytest.mark.parametrize("change", [kill, stop, update, pause, cut_off])
-def test_users_see_no_change_of_owners(
+def test_no_change_of_owners_affects_users(
     change: Callable[[ReplicaCluster], None], cluster: ReplicaCluster, recorded: Recorded
 ) -> None:
-    """No recorded series disappears, no counter falls, and no data source is ever 30 seconds old.
+    """No recorded series disappears, no counter falls, and the data of no data source is ever 30 seconds old.
 
-    No alert about the exporter fires, and none on its current state is pending once the replicas are balanced again.
-    At the end, the counters equal what has happened. They never fall, so they were never higher than that.
+    No alert about the exporter fires, and none on its current state is pending once the replicas are balanced again. At
+    the end, the counters equal the number of ended jobs. Because they never fall, they were never too high.
     """
     change(cluster)
     cluster.until_balanced()

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 JOBS = 8  # that end before the first fault
 
 
-def test_users_see_no_random_sequence_of_faults(tmp_path: Path, seed: int) -> None:
-    """Every job is counted once, no counter falls as the rules select it, and no data source is late.
+def test_no_sequence_of_faults_affects_users(tmp_path: Path, seed: int) -> None:
+    """Every job is counted once, no counter falls in the aggregation of the rules, and no data source is late.
 
-    At the end, one replica continues with what all of them have written: a late write would be in its totals.
+    At the end, one replica continues from the state of all replicas, and its totals would show a late write.
     """
     faults = make_faults(seed)
     print(*faults, sep="\n")  # noqa: T201 (pytest shows it if the test fails)

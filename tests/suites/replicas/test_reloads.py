@@ -1,4 +1,4 @@
-"""A configuration that changes on one replica after the other, as a ConfigMap that reaches the pods in turn."""
+"""A configuration that changes on one replica after the other, as a ConfigMap reaches pods at different times."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def until_owned_by_one_of(cluster: ReplicaCluster, names: str) -> None:
 
 
 def test_a_target_is_removed_and_added_on_one_replica_after_the_other(cluster: ReplicaCluster) -> None:
-    """A replica that has it configured polls it, and its counters continue when it is back.
+    """A replica with the target in its configuration polls it, and its counters continue when it returns.
 
-    Meanwhile one of those that have it configured stops, and all replicas can write.
+    Meanwhile one of these replicas stops, and all replicas can write.
     """
     for number, name in enumerate(NAMES, 1):
         cluster.configure(name, TARGETS - 1)

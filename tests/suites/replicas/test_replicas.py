@@ -1,4 +1,4 @@
-"""Replicas as real processes: whichever dies, sleeps or is replaced, every sync job is counted once."""
+"""Replicas as real processes: every sync job is counted once, even if replicas die, sleep or are replaced."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_killed_replica_is_replaced(cluster: ReplicaCluster) -> None:
 
 
 def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaCluster) -> None:
-    """It wakes up in the middle of polls, and withdraws what it exposes."""
+    """It wakes up in the middle of polls, and stops exposing its series."""
     cluster.pause("a")
     assert cluster.until_owned("bc") < TAKE_OVER
     eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
@@ -58,9 +58,9 @@ def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaC
 
 
 def test_a_replica_whose_connection_is_half_open_is_replaced(cluster: ReplicaCluster) -> None:
-    """It continues from memory and reports that, and withdraws when the network to the database works again.
+    """It continues from memory and reports this, and stops when the network to the database works again.
 
-    The pages of the others show who owns what: at first the replica that is cut off, and then those that replace it.
+    The pages of the others show the owners: at first the replica that is cut off, then those that replace it.
     """
     cluster.links["a"].stall()
     assert len(cluster.shown_by("b")) == len(NAMES)
@@ -87,7 +87,7 @@ def test_a_stopped_replica_hands_over_at_once(cluster: ReplicaCluster) -> None:
 
 
 def test_a_rolling_update_loses_nothing(cluster: ReplicaCluster) -> None:
-    """Each replica is replaced in turn, as a Deployment does."""
+    """One replica after another is replaced, as by a Deployment."""
     for name in "abc":
         assert cluster.stop(name) == 0
         cluster.start(name)
@@ -112,7 +112,7 @@ def test_replicas_continue_while_the_database_is_away(cluster: ReplicaCluster) -
 
 
 def test_a_failover_that_loses_commits_loses_no_counts(cluster: ReplicaCluster) -> None:
-    """The database comes back as it was seconds ago; the owners write again what it lacks."""
+    """The database returns to its state of some seconds ago, and the owners write the missing commits again."""
     server, copy = cluster.server, cluster.server.directory / "standby"
     server.stop()
     server.copy_data(copy)

@@ -13,7 +13,7 @@ SEEDS = (1, 2, 3)
 
 
 def test_replicas_send_as_many_requests_as_one() -> None:
-    """Three replicas poll what one polls, with the same commits. What they add are the beats of two more."""
+    """Three replicas send the polls and the commits of one, and only the beats of two more."""
     one, three = ([count_work(seed, replicas) for seed in SEEDS] for replicas in ("a", "abc"))
     requests, polls, commits, others = zip(*map(total, (one, three)), strict=True)
     assert requests[1] <= 1.05 * requests[0]

@@ -1,4 +1,4 @@
-"""Plants defects in the program, and looks for a seed that finds each of them."""
+"""Plants defects in the program, and searches for a seed that finds each of them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MAX_SEEDS = 300  # seeds that may run until one finds a defect
 def find_all(
     defects: Sequence[Callable[[pytest.MonkeyPatch], None]], run: Callable[[int], Result]
 ) -> dict[str, int | str]:
-    """Return the first seed that finds each defect, or what went wrong, by the name of the defect."""
+    """Return the first seed that finds each defect, or the error, by the name of the defect."""
     with ProcessPoolExecutor(cpu_count()) as pool:
         found = pool.map(partial(_find, run), defects)
         return dict(zip((defect.__name__ for defect in defects), found, strict=True))
 
 
 def _find(run: Callable[[int], Result], defect: Callable[[pytest.MonkeyPatch], None]) -> int | str:
-    """Plant a defect and run one seed after another; return the first that an invariant fails, or what went wrong.
+    """Plant a defect and run one seed after another; return the first one that fails an invariant, or the error.
 
     A defect replaces a function or a constant of the program by a wrong one. Most of these are private, so a rename
     breaks the patch. Then `setattr` raises an error, or the program raises an exception, which is not a finding.

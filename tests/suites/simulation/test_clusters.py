@@ -1,4 +1,4 @@
-"""Hundreds of simulated clusters without a violated invariant, and planted defects that some of them find."""
+"""Hundreds of simulated clusters violate no invariant, and some of them find planted defects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_no_cluster_violates_an_invariant(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.fixture(scope="module")
 def finders() -> dict[str, int | str]:
-    """Return the first seed that finds each defect, or what went wrong."""
+    """Return the first seed that finds each defect, or the error."""
     return find_all(replicas.DEFECTS, run)
 
 

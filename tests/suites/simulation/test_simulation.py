@@ -70,7 +70,7 @@ def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("defect", [defect for defects in DEFECTS.values() for defect in defects])
 def test_a_defect_can_be_planted(defect: Callable[[pytest.MonkeyPatch], None]) -> None:
-    """What it replaces exists. Finding the defects takes longer, so CI leaves that out."""
+    """The code that it replaces exists. Finding the defects takes longer, so CI omits that."""
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)
         assert patch._setattr
@@ -78,7 +78,7 @@ def test_a_defect_can_be_planted(defect: Callable[[pytest.MonkeyPatch], None]) -
 
 @pytest.fixture(scope="module")
 def finders() -> dict[str, dict[str, int | str]]:
-    """Return the first seed that finds each defect in weeks of a service, or what went wrong."""
+    """Return the first seed that finds each defect in weeks of a service, or the error."""
     return {service: find_all(defects, partial(run, service=service)) for service, defects in DEFECTS.items()}
 
 

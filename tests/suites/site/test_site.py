@@ -78,7 +78,7 @@ def test_every_page_can_be_reached_and_every_link_works(page: Page) -> None:
 def test_the_search_finds_an_alert(page: Page) -> None:
     """A reader searches for the name in a notification, and gets to its runbook."""
     page.goto(urljoin(page.url, "/index.html"))
-    # The browser builds the index of all pages first; the page ignores what is typed until then.
+    # The browser first builds the index of all pages, and the page ignores all input until then.
     expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching", timeout=60_000)
     page.locator("input[name=query]").press_sequentially("QBusinessSyncStuck")
     runbook = page.locator(".md-search-result__link[href*='runbooks/QBusinessSyncStuck.html']").first

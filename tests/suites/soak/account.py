@@ -74,7 +74,7 @@ class InProcessAccount:
         return _expected_totals(self.service.fleet, self._watched_since, until)
 
     def stop(self) -> None:
-        """Do nothing: there is no process to stop."""
+        """Do nothing, because there is no process to stop."""
 
     def is_cut(self) -> bool:
         """Return that every request reaches the service."""

@@ -1,7 +1,7 @@
 """The exporter on virtual time, with its web server, its state file and a simulated account.
 
-Only its clock and its threads are simulated: boto3, sockets, the state file and the scrapes are real. Virtual time
-does not advance during a request, so that hours of it pass in the time that their requests take.
+Only its clock and its threads are simulated: boto3, sockets, the state file and the scrapes are real. Virtual time does
+not advance during a request, so hours of it pass in the time of their requests.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Soak:
         target: dict[str, Any] = {"name": TARGET, "region": "us-east-1", "endpoint_url": self.account.url}
         config = Config.model_validate({"targets": [target], "state": {"path": str(self._state)}})
         self._memory = MemoryMeter()
-        self.resident_before = self._memory.measure()[1]  # of the simulation alone
+        self.resident_before = self._memory.measure()[1]  # threads of the simulation only
         self._telemetry = Telemetry()
         overrides = Overrides(host=self.host, connect=connect, random=random.Random(1))
         self.exporter = Exporter(config, ["127.0.0.1:0"], telemetry=self._telemetry, overrides=overrides)

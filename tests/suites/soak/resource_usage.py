@@ -86,7 +86,7 @@ def _status(process: int | str, name: str) -> int:
 
 
 def descriptors(process: int | str) -> int:
-    """Return the number of open file descriptors of a process, without the one that lists its own."""
+    """Return the number of open file descriptors of a process, without the one that this listing opens."""
     return len(list(Path(f"/proc/{process}/fd").iterdir())) - (process == "self")
 
 

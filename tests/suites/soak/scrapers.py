@@ -25,7 +25,7 @@ def fetch(address: tuple[str, int], accept: str = TEXT, encoding: str = "gzip") 
 
 
 def page_problem(page: bytes, sources: int, accept: str = TEXT) -> str | None:
-    """Return what a page lacks, or None for a complete page."""
+    """Return a description of what a page lacks; None for a complete page."""
     if page.endswith(b"# EOF\n") is not (accept is OPENMETRICS):
         return f"it ends with {page[-80:]!r}"
     exposed = page.count(b"\nqbusiness_data_source_info{")
@@ -35,8 +35,8 @@ def page_problem(page: bytes, sources: int, accept: str = TEXT) -> str | None:
 class CounterParser:
     """A parser of the counters of many pages. It stores text that is equal on several pages once.
 
-    A scraper holds `lock` while it checks a page. Fifty threads that parse at the same time leave too little of the
-    interpreter to those that read, and the exporter drops a client that reads one response for 25 seconds.
+    A scraper holds `lock` while it checks a page. If fifty threads parse at the same time, the threads that read get
+    too little time, and the exporter drops a client that reads one response for 25 seconds.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The criterion of every soak: how much resource usage may increase."""
+"""The criterion of every soak: the allowed increase of resource usage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tests.suites.soak.resource_usage import ResourceUsage
 
-FULL_REREAD_HOURS = 7.0  # after six hours the exporter rereads everything once, and keeps the memory that this takes
+FULL_REREAD_HOURS = 7.0  # after six hours the exporter rereads all sources once, and keeps the memory that this takes
 BLOCKS_PER_POLL = 0.3
 RESIDENT_SHARE = 0.01
 BYTES_PER_SERIES = 700.0  # a source gets new series when one of its jobs has a terminal status for the first time

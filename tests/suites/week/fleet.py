@@ -39,7 +39,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class SourcePlan:
-    """A data source: when its jobs start, how long they take, how many documents it has, and its episodes."""
+    """A data source: the starts and durations of its jobs, the number of its documents, and its episodes."""
 
     name: str
     starts: Iterable[float]
@@ -64,7 +64,7 @@ class SourcePlan:
         return source
 
     def _jobs(self, monday: float) -> Iterator[PlannedJob]:
-        """Yield the jobs. As at AWS, none starts while another one is in progress, and each starts a little late."""
+        """Yield the jobs. As at AWS, they do not overlap, and each starts a little late."""
         dice = random.Random(self.name)
         free_at = -math.inf
         for number, hours in enumerate(sorted(self.starts)):
@@ -96,7 +96,7 @@ def on_workdays(hours: Iterable[float]) -> list[float]:
     return [day + hour for day in days for hour in hours]
 
 
-# Nothing here is worth an alert.
+# None of these data sources needs an alert.
 WITHOUT_INCIDENTS = (
     SourcePlan("calendar", every(5), 3, 90, "GOOGLECALENDAR", "cron(0/5 * * * ? *)"),
     # Some syncs take several times as long as the interval, so that firings are left out.
@@ -130,7 +130,7 @@ WITHOUT_INCIDENTS = (
         "cron(0/15 * * * ? *)",
         (Episode(TUESDAY + 2, TUESDAY + 2.6, REFUSED), Episode(FRIDAY + 2, FRIDAY + 2.6, REFUSED)),
     ),
-    # A few documents always fail: those that are encrypted.
+    # A few encrypted documents always fail.
     SourcePlan(
         "policies",
         every(30),

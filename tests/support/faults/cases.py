@@ -30,9 +30,9 @@ class FaultCase:
     is_refusal: bool = False  # AWS rejects the request: for a name, the exporter then uses the id
     is_absorbed_once: bool = False  # the poll or the discovery run succeeds if only one request is affected
     loses_durations: bool = False  # jobs that ended meanwhile had no usable end
-    needs_reread: bool = False  # only the next full reread finds what was missed
-    note: str = ""  # what the exporter does, where nothing fails
-    sts: Mapping[str, str] = field(default_factory=dict)  # reason and code, where those of STS differ
+    needs_reread: bool = False  # only the next full reread finds the missed jobs
+    note: str = ""  # what the exporter does if nothing fails
+    sts: Mapping[str, str] = field(default_factory=dict)  # reason and code, if they differ for STS
     not_in: frozenset[str] = frozenset()  # the services whose sync jobs do not have the member
     refused_in: frozenset[str] = frozenset()  # services whose whole response the SDK refuses
 

@@ -1,7 +1,7 @@
 """A disk after a crash: a replay of system calls that strace recorded, then a kill or a power cut.
 
-After a kill, everything that was written is on the disk. After a power cut, only what was synced is certain. Each later
-write is on the disk, missing or torn. File names are those of the last sync of their directory, or later ones.
+After a kill, all writes are on the disk. After a power cut, only synced writes certainly are. Each later write is on
+the disk, missing or torn. File names are as of the last sync of their directory, or later.
 """
 
 from __future__ import annotations

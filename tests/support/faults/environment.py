@@ -66,10 +66,10 @@ def _plan_job(rng: random.Random) -> PlannedJob:
 class Environment:
     """The program and an account of two applications with three data sources.
 
-    Each has one job in progress all the time, and short jobs every few minutes. `mode` is discovered,
-    configured (the configuration names the data sources), role (discovered, with credentials of an assumed role) or
-    documents (discovered, with counts of documents). `timeout` is that of requests, in real time. A service without
-    applications has all of their indexes, or knowledge bases, as its outermost containers.
+    Each data source always has one job in progress, and short jobs every few minutes. `mode` is discovered, configured
+    (the configuration names the data sources), role (discovered, with credentials of an assumed role) or documents
+    (discovered, with counts of documents). `timeout` is the timeout of requests, in real time. If the service has no
+    applications, all of their indexes, or knowledge bases, are its outermost containers.
     """
 
     mode: str = "discovered"

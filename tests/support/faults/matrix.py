@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def reason(self) -> Reason | None:
-        """Return the reason of failed polls or discovery runs; that of everything about a role is `credentials`."""
+        """Return the reason of failed polls or discovery runs, which is `credentials` for all requests about a role."""
         if self.operation.effect == "credentials":
             return None if self._sts_reason is None else Reason.CREDENTIALS
         if self.operation.service.name in self.fault.refused_in:

@@ -31,7 +31,7 @@ class Operation:
     mode: str = "discovered"  # of the environment in which the program calls it
     is_list: bool = False
     is_paged: bool = False
-    scope: str = "container"  # what a request names: a data_source, a container, or nothing
+    scope: str = "container"  # the resource that a request names: a data_source, a container, or none
     is_called_at_start: bool = False
     is_only_source: bool = False  # no other response has the account id, without which tags cannot be requested
 

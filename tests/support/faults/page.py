@@ -19,7 +19,7 @@ LAST_SUCCESS = "last_successful_sync_timestamp_seconds"
 class ScrapedPage:
     """The values of all series of a service and of the exporter, by their names with labels.
 
-    Families are named without their prefix. Those of the exporter begin with `exporter_`.
+    Families are named without their prefix. Families of the exporter begin with `exporter_`.
     """
 
     service: str
@@ -89,7 +89,7 @@ def changed_families(before: dict[str, float], after: dict[str, float]) -> set[s
 
 
 def _without_outcomes(totals: dict[str, float]) -> dict[str, float]:
-    """Return the totals without the last success, and with those of SUCCEEDED in those of INCOMPLETE."""
+    """Return the totals without the last success; the totals of SUCCEEDED are added to those of INCOMPLETE."""
     merged: dict[str, float] = {}
     for name, total in totals.items():
         if name != LAST_SUCCESS:

@@ -100,7 +100,7 @@ class CellRun:
         assert self.attempts() >= attempts + 1
         failed = self.failures() - before if self.cell.reason else self.all_failures() - polls
         assert failed == (1 if effect in {"poll", "outcomes"} and self._fails_once else 0)
-        # What fails once may be repeated before this page: by discovery as soon as credentials work again, and the
+        # A failed request may be repeated before this page: by discovery as soon as credentials work again, and the
         # description of a data source by its next poll.
         is_repeated = self.cell.reason is Reason.CREDENTIALS or self.cell.operation.use is Use.SOURCE
         if effect == "discovery" and not is_repeated:
@@ -121,7 +121,7 @@ class CellRun:
     # From the start of the program.
 
     def run_from_start(self, **limit: float) -> None:
-        """Start the program with an active fault; assert what it reports after an hour, and that it recovers."""
+        """Start the program with an active fault; check its page after an hour, and that it recovers."""
         environment, fault = self.environment, self.inject(**limit)
         environment.start()
         environment.run(MINUTE)
@@ -161,7 +161,7 @@ class CellRun:
     # An hour.
 
     def inject_for_an_hour(self) -> None:
-        """Inject the fault into every request for an hour; assert what it changes, and that the program recovers."""
+        """Inject the fault into every request for an hour; check its effects, and that the program recovers."""
         environment = self.environment
         before, failures, attempts = environment.scrape(), self.failures(), self.attempts()
         self.inject(until=environment.clock.now + HOUR)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CLIENTS = 1500
 MAX_GROWTH = 60 << 10  # KiB while the clients are connected
-MAX_KEPT = 25 << 10  # KiB after they have left; most of it is what the first handshakes cost
+MAX_KEPT = 25 << 10  # KiB after they have left; most of it is the cost of the first handshakes
 CHART = Path(__file__).parents[3] / "deploy/helm/qbusiness-exporter/values.yaml"
 
 
@@ -86,7 +86,7 @@ def with_handshake(program: Program, sent: bytes) -> socket.socket:
 def assert_little_memory(
     program: Program, clients: int, open_client: Callable[[], socket.socket], max_kept: int = MAX_KEPT
 ) -> None:
-    """Open clients; expect that they cost little memory and no scrape, and that it is returned after they have left."""
+    """Open clients; assert that they use little memory, that no scrape fails, and that the memory is returned."""
     before = memory(program)
     with ExitStack() as opened:
         for _ in range(clients):
@@ -138,7 +138,7 @@ def test_clients_after_the_handshake_cost_little_memory(program: Program, sent: 
 def test_clients_that_read_no_response_cost_little_memory(program: Program) -> None:
     """This holds for TLS connections that stay open after a request.
 
-    The responses of the first clients need memory that the C library keeps for those of later ones.
+    The C library keeps the memory for the responses of the first clients, and uses it for later ones.
     """
     before = memory(program)
     assert_little_memory(program, 500, lambda: with_handshake(program, REQUEST), MAX_GROWTH)

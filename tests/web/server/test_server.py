@@ -300,7 +300,7 @@ def test_a_stop_does_not_wait_for_a_rendering_that_hangs(
 def test_a_thousand_half_requests_do_not_delay_scrapes(
     start: Callable[..., WebServer], connect: Callable[..., socket.socket]
 ) -> None:
-    """None of them is dropped for it."""
+    """None of the clients is dropped."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert hard == resource.RLIM_INFINITY or hard >= 2048, "set the hard limit of open files to 2048 (ulimit -Hn)"
     server = start(limits=replace(PATIENT, connections=2000))

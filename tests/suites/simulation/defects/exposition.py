@@ -1,4 +1,4 @@
-"""Defects of what the exporter exposes."""
+"""Defects of the exposition."""
 
 from __future__ import annotations
 

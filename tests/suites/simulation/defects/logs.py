@@ -33,7 +33,7 @@ def ends_the_log_with_an_error(patch: pytest.MonkeyPatch) -> None:
 
 
 def continues_a_torn_line(patch: pytest.MonkeyPatch) -> None:
-    """Write the next line behind the part of one that could not be written."""
+    """Write the next line directly after a partial line."""
     original: Any = LogSink._write
 
     def write(self: Any, data: bytes) -> None:

@@ -43,7 +43,7 @@ def polls_in_the_same_order_after_each_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def ends_a_catch_up_after_one_step(patch: pytest.MonkeyPatch) -> None:
-    """Leave the rest of an unread range out."""
+    """Skip the rest of an unread range."""
     patch.setattr(UnreadRange, "after_step", lambda *_arguments, **_keywords: None)
 
 

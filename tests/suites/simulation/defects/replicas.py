@@ -70,7 +70,7 @@ def drops_rejected_changes(patch: pytest.MonkeyPatch) -> None:
 
 
 def hands_over_nothing(patch: pytest.MonkeyPatch) -> None:
-    """Keep every target, however few others own."""
+    """Keep every target, even if others own fewer."""
     patch.setattr(coordinator, "choose_surplus", lambda *_: None)
 
 

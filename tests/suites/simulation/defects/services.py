@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def takes_additional_units_for_all(patch: pytest.MonkeyPatch) -> None:
-    """Multiply the capacity of an edition by its additional units, without those that it has anyway."""
+    """Multiply the capacity of an edition by its additional units only, without the unit that it always has."""
     patch.setattr(_Capacity, "limits", lambda self, units: (self.documents * units, self.text_bytes * units))
 
 
@@ -48,7 +48,7 @@ def takes_complete_for_succeeded(patch: pytest.MonkeyPatch) -> None:
 
 
 def never_asks_for_outcomes(patch: pytest.MonkeyPatch) -> None:
-    """Count each job as it is listed, with the worst outcome that is possible."""
+    """Count each job as it is listed, with the worst possible outcome."""
     patch.setattr(Explainer, "explain", lambda _self, _source, _history, data: data)
 
 
