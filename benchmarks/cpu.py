@@ -20,7 +20,7 @@ _RECORDS = [{"id": f"source-{number}", "values": [number * 1.5] * 9, "name": "x"
 
 
 def cpu_seconds(call: Callable[[], object], repetitions: int = 5) -> float:
-    """Return the CPU time of a call: the least of some repetitions, because other load can only add to it."""
+    """Return the lowest CPU time of several calls, because other load can only add to it."""
     times = []
     for _ in range(repetitions):
         started = time.process_time()
@@ -30,7 +30,7 @@ def cpu_seconds(call: Callable[[], object], repetitions: int = 5) -> float:
 
 
 def process_cpu_seconds(process: int) -> float:
-    """Return the CPU time that another process has used, to a hundredth of a second."""
+    """Return the CPU time that another process has used, in steps of a hundredth of a second."""
     user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 

@@ -1,4 +1,4 @@
-"""Results of the benchmarks, written into the page that shows them, so that no measured figure is typed by hand.
+"""Writes results of benchmarks into the page that shows them, so that no measured figure is typed by hand.
 
 Each benchmark owns a section of benchmarks/README.md, between the lines `<!-- NAME: begin -->` and
 `<!-- NAME: end -->`.

@@ -1,4 +1,4 @@
-"""A state file like that of an exporter which has polled a large fleet for weeks, written without polling."""
+"""A state file as after weeks of polls of a large fleet, written without polling."""
 
 from __future__ import annotations
 

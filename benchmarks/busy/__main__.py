@@ -60,7 +60,7 @@ def _measure(port: int, format_name: str, encoding: str) -> list[str]:
 
 
 def _polls(port: int) -> float:
-    """Return how many polls the exporter has completed."""
+    """Return the number of polls that the exporter has completed."""
     return sum(map(float, re.findall(r"^qbusiness_exporter_polls_total\{.*\} (\S+)$", fetch(port), re.MULTILINE)))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEPT = Path(__file__).parents[1] / "ratios.json"
 TOLERANCE = 1.25
-ATTEMPTS = 3  # other load can only make a ratio worse, so the best of some attempts counts
+ATTEMPTS = 3  # other load can only make a ratio worse, so the best of several attempts counts
 
 
 def main(arguments: list[str]) -> int:
@@ -43,12 +43,12 @@ def main(arguments: list[str]) -> int:
 
 
 def best_of(measured: list[dict[str, float]]) -> dict[str, float]:
-    """Return the least of several measurements of each ratio."""
+    """Return the lowest of several measurements of each ratio."""
     return {name: min(each[name] for each in measured) for name in measured[0]}
 
 
 def worse(measured: Mapping[str, float], kept: Mapping[str, float]) -> list[str]:
-    """Return the names of the ratios that are not kept, or above the kept ones by more than the tolerance."""
+    """Return the names of ratios that have no kept value, or exceed it by more than the tolerance."""
     return [name for name, ratio in measured.items() if ratio > kept.get(name, 0.0) * TOLERANCE]
 
 

@@ -1,4 +1,4 @@
-"""The ratios of `make bench-check`, of CPU times in one run. They depend little on the machine and its load."""
+"""The ratios of `make bench-check`, which compare CPU times in one run, and depend little on the machine."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def measure() -> dict[str, float]:
 
 
 def _rendering_ratio() -> float:
-    """Return the CPU time of all lines of data sources, compared with that of prometheus_client in both formats."""
+    """Return the ratio of the CPU times for rendering data sources: of the exporter and of prometheus_client."""
     now = time.time()
     families, snapshots = SourceFamilies(QBUSINESS, DAY), [make_snapshot(number, now) for number in range(RENDERED)]
     parts = range(len(families.part_inputs(snapshots[0])))

@@ -1,4 +1,4 @@
-"""Compares the CPU time of polls and of a discovery run with that of bare calls of boto3.
+"""Compares the CPU times of polls and of a discovery run with those of bare calls of boto3.
 
 `python -m benchmarks.poller [--profile]`; without `--profile`, the results are written into benchmarks/README.md. The
 two alternate, and send the same requests over HTTP to a simulated service in a separate process.
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
 def kinds_of(name: str) -> dict[str, AddedJobs]:
     """Return the kinds of polls of a service: all for the default one, and the idle ones for the others.
 
-    What a poll does with the jobs that it has read does not depend on the service.
+    The processing of the jobs of a poll does not depend on the service.
     """
     return KINDS if SERVICES[name] is DEFAULT_SERVICE else {IDLE: KINDS[IDLE]}
 
@@ -76,7 +76,7 @@ def rows_of(name: str) -> list[list[str]]:
 def measure(url: str, ids: SourceId, added: AddedJobs, repetitions: int = REPETITIONS) -> list[tuple[float, float]]:
     """Return pairs of the CPU times of a poll and of a bare call, in milliseconds.
 
-    Each pair has a rig of its own, because the history of a data source grows with its ended jobs.
+    Each pair has its own rig, because the history of a data source grows with its ended jobs.
     """
     pairs = []
     for _ in range(repetitions):
@@ -102,7 +102,7 @@ def print_profile(poll: Callable[[], object]) -> None:
 
 
 def _cells(pairs: list[tuple[float, float]]) -> list[str]:
-    """Return the medians of both, and the median of the ratios of pairs."""
+    """Return the medians of both times, and the median ratio of the pairs."""
     polls, bares = zip(*pairs, strict=True)
     ratio = statistics.median(poll / bare for poll, bare in pairs)
     return [f"{statistics.median(polls):.2f} ms", f"{statistics.median(bares):.2f} ms", f"{ratio:.2f}"]

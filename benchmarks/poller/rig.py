@@ -1,4 +1,4 @@
-"""A poller with state and exposition, whose data source changes in each poll or stays as it is."""
+"""A poller with state and exposition, whose data source may change in each poll."""
 
 from __future__ import annotations
 

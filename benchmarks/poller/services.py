@@ -1,4 +1,4 @@
-"""The simulated services in their own process, and the bare calls of boto3 that polls are compared with."""
+"""The simulated services in their own process, and the bare calls of boto3 with which polls are compared."""
 
 from __future__ import annotations
 

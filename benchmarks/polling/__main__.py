@@ -119,7 +119,7 @@ def _request_cells(requests: Counter[int], start: float, end: float) -> list[str
 
 
 def _delay_cells(fleet: list[FleetSource], counted: dict[str, float], start: float, end: float) -> list[str]:
-    """Return how long after their end jobs were counted, for scheduled and for manual syncs."""
+    """Return the delays between the ends of jobs and their counting, for scheduled and for manual syncs."""
     delays: dict[bool, list[float]] = {True: [], False: []}
     for source in fleet:
         ended = [job for job in source.jobs if start <= job.ended < end]

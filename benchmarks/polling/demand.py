@@ -1,4 +1,4 @@
-"""Calculates how many polls the simulated fleet needs in an hour, without a rate limit.
+"""Calculates the number of polls that the simulated fleet needs in an hour, without a rate limit.
 
 `python -m benchmarks.polling.demand [SIZE ...]`; without sizes, the results are written into benchmarks/README.md.
 """
@@ -60,7 +60,7 @@ def _active_periods(source: FleetSource) -> list[ActivePeriod]:
 
 
 def _idle_polls(periods: list[ActivePeriod], interval: float) -> float:
-    """Return the polls between the active times of a source: each of these restarts the interval."""
+    """Return the polls between the active times of a source. Each active time restarts the interval."""
     ends, starts = [START, *(period.end for period in periods)], [*(period.start for period in periods), START + DAY]
     return sum(max(0.0, start - end) // interval for end, start in zip(ends, starts, strict=True))
 

@@ -42,6 +42,6 @@ def poll_at_fixed_interval(
 
 
 def _pages(source: FleetSource, now: float) -> int:
-    """Return the number of pages, newest first, until one reaches beyond the window or is the last."""
+    """Return the number of pages, newest first, until a page reaches beyond the window or is the last one."""
     within = bisect_right(source.starts, now) - bisect_left(source.starts, now - WINDOW)
     return max(1, min(within // QBUSINESS.page_size + 1, -(-bisect_right(source.starts, now) // QBUSINESS.page_size)))

@@ -1,4 +1,4 @@
-"""The exporter's own queue, rate limiter, poller and job counting on virtual time, where a day takes seconds."""
+"""The exporter's queue, rate limiter, poller and job counting on virtual time, so that a day takes seconds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Simulation:
     def _context(self) -> TargetContext:
         store: Any = self.store
         provider: Any = self.service
-        saved = UnwrittenStore()  # of names and the location, which polls do not change here
+        saved = UnwrittenStore()  # for names and the location, which polls do not change
         return TargetContext(
             target="simulated",
             service=QBUSINESS,

@@ -116,17 +116,17 @@ class CountingStore:
                     self.counted[job.execution_id] = self.clock.at
 
     def documents(self, key: str) -> None:
-        """Return nothing: no benchmark counts documents."""
+        """Return None, because no benchmark counts documents."""
 
     def save_attempt(self, key: str, moment: float) -> None:
-        """Ignore the first poll of a source: no benchmark restarts."""
+        """Ignore the first poll of a source, because no benchmark restarts."""
 
     def save_source(self, key: str, saved: object) -> None:
         """Ignore how a source was found."""
 
 
 class UnwrittenStore(TableStore):
-    """State in memory alone."""
+    """State in memory only."""
 
     def _write(self, *, wait: bool) -> None:
         """Write nothing."""
@@ -142,20 +142,20 @@ class SilentObserver:
         """Ignore a successful poll."""
 
     def failed(self, reason: Reason) -> None:
-        """Raise AssertionError: no poll fails in this benchmark."""
+        """Raise AssertionError, because no poll fails in this benchmark."""
         raise AssertionError(reason)
 
     def ended(self, job: SyncJob) -> None:
         """Ignore the end of a job."""
 
     def publish_source(self, snapshot: SourceSnapshot) -> None:
-        """Ignore a snapshot: another benchmark measures rendering."""
+        """Ignore a snapshot, because another benchmark measures rendering."""
 
     def remove_source(self, source: SourceId) -> None:
-        """Ignore a source that is removed."""
+        """Ignore a removed source."""
 
     def publish_container(self, snapshot: ContainerSnapshot) -> None:
         """Ignore a snapshot of an index."""
 
     def remove_container(self, index: ContainerId) -> None:
-        """Ignore an index that is removed."""
+        """Ignore a removed index."""

@@ -1,4 +1,4 @@
-"""Measures what replicas cost: requests, commits, the time of a take-over, and the CPU time of a commit.
+"""Measures the costs of replicas: requests, commits, the time of a take-over, and the CPU time of a commit.
 
 `python -m benchmarks.replicas` writes the results into benchmarks/README.md.
 """

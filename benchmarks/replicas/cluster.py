@@ -74,7 +74,7 @@ def count_work(seed: int, replicas: str) -> Work:
 
 
 def measure_take_over(seed: int) -> float:
-    """Kill one of three replicas, and return for how many seconds one of its targets had no fresh owner."""
+    """Kill one of three replicas, and return the seconds for which one of its targets had no fresh owner."""
     cluster = ClusterState(seed, None, 2.0)
 
     def kill(cluster: ClusterState, world: ReplicaWorld) -> None:

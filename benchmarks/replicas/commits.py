@@ -53,7 +53,7 @@ def compare_commits() -> tuple[float, float, float]:
 
 
 def _cpu_milliseconds(store: TableStore) -> float:
-    """Return the CPU time of this process for a commit with one ended job more than the one before it."""
+    """Return the CPU time of this process for a commit with one more ended job than the previous one."""
     histories = [make_history(20 + number % 2) for number in range(COMMITS)]
     began = time.process_time()
     for history in histories:

@@ -29,7 +29,7 @@ SIZES = (100, 1_000, 2_500, 10_000)
 SCRAPES, REFERENCE_SCRAPES = 200, 5
 PAUSE = 0.05  # seconds between scrapes, in which the exporter polls
 WARM_UP = 5.0  # seconds of polls before the measurement, in which the SDK loads its models
-CHANGED_SOURCES = 20  # whose new data are awaited
+CHANGED_SOURCES = 20  # sources whose new data are awaited
 VISIBLE_TIMEOUT = 180.0  # seconds
 
 LATENCY_COLUMNS = (
@@ -47,7 +47,7 @@ MEMORY_COLUMNS = ("sources", "series", "resident", "most ever resident", "respon
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The results for an fleet of some size."""
+    """The results for a fleet of some size."""
 
     size: int
     idle: Mapping[Kind, Latency]
@@ -72,7 +72,7 @@ class Measurement:
             ]
 
     def memory_row(self) -> list[str]:
-        """Return the row with the memory of the process, and how soon new data are visible."""
+        """Return the row with the memory of the process, and the time until new data are visible."""
         series = sum(not line.startswith("#") for line in self.exposition.splitlines())
         visible = "not measured"
         if self.visible:

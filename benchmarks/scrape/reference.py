@@ -26,7 +26,7 @@ class ParsedMetrics:
         return self._families
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: there is no other collector whose names could conflict."""
+        """Return nothing, because there is no other collector with conflicting names."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""A scraper that needs little CPU itself: it reads a response and discards it."""
+"""A scraper that needs little CPU time, because it reads a response and discards it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures how many series and bytes each metric family of data sources adds to a scrape.
+"""Measures the series and bytes that each metric family of data sources adds to a scrape.
 
 `python -m benchmarks.series [SIZE]`; without a size, the results are written into benchmarks/README.md. The results do
 not depend on the machine.
@@ -71,7 +71,7 @@ def _cost(name: str, plain: bytes, rules: int) -> FamilyCost:
 
 
 def _total(name: str, costs: Sequence[FamilyCost]) -> FamilyCost:
-    """Return the sum of some costs. It has no rules: a rule that needs two families would count twice."""
+    """Return the sum of some costs, without rules, because a rule that needs two families would count twice."""
     series, plain, deflated = (
         sum(getattr(cost, column) for cost in costs) for column in ("series", "plain", "deflated")
     )

@@ -1,7 +1,7 @@
-"""Compares HTTP servers by what the exporter requires of them: `python -m benchmarks.servers [PART ...]`.
+"""Compares HTTP servers by the exporter's requirements: `python -m benchmarks.servers [PART ...]`.
 
-Without parts it runs all of them, which takes about ten minutes, and writes the results into README.md. Parts are only
-printed.
+Without parts it runs all of them, which takes about ten minutes, and writes the results into README.md. Results of
+single parts are only printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The servers that are compared. Each serves the same ASGI application until SIGTERM, and prints its port.
+"""The compared servers. Each serves the same ASGI application until SIGTERM, and prints its port.
 
-The exporter's own server has the configuration of the exporter. The other two have only settings of their own, which
-are as close to the exporter's limits as possible, and no code of the exporter.
+The exporter's own server has the configuration of the exporter. The other two have no code of the exporter, but
+settings that are as close to the exporter's limits as possible.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def serve_hypercorn(options: Options) -> None:
     # exporter has a shorter limit for the first. It is chosen, because it protects against slow clients.
     config.keep_alive_timeout = REQUEST_SECONDS
     config.ssl_handshake_timeout = REQUEST_SECONDS
-    config.backlog = 1024  # as the exporter's; 100 is the default
+    config.backlog = 1024  # like the exporter; the default is 100
     config.alpn_protocols = ["http/1.1"]
     config.graceful_timeout = 1
     config.include_server_header = False

@@ -76,7 +76,7 @@ def _content_length(head: bytes) -> int:
 
 
 class StalledClients:
-    """Clients that connect all at once, send the same few bytes, and read nothing."""
+    """Clients that connect at the same time, send the same few bytes, and read nothing."""
 
     def __init__(self, port: int, number: int, sent: bytes = b"") -> None:
         """Connect. Clients that are not accepted in time keep trying."""

@@ -78,7 +78,7 @@ def _port(process: subprocess.Popen[str]) -> int:
 
 
 def kernel_memory() -> float:
-    """Return the megabytes that the kernel holds for the TCP sockets of all processes together."""
+    """Return the megabytes that the kernel holds for the TCP sockets of all processes."""
     found = re.search(r"^TCP:.* mem (\d+)$", Path("/proc/net/sockstat").read_text(), re.MULTILINE)
     return int(found[1]) * _PAGE / MEGABYTE if found else 0.0
 

@@ -1,4 +1,4 @@
-"""Rows of the comparison: a value of each server, and the ratio of two of them."""
+"""Rows of the comparison: a value for each server, and the ratio of two values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COLUMNS = ("measured", *CANDIDATES, f"{HYPERCORN} / {EXPORTER}")
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement of every server, as text, and the ratio of two of them."""
+    """One measurement of every server as text, and the ratio of two measurements."""
 
     measured: str
     values: Mapping[str, str]
     ratio: float | None = None
 
     def cells(self) -> list[str]:
-        """Return the cells of the row. Those of servers that were not measured are empty."""
+        """Return the cells of the row; empty for servers that were not measured."""
         ratio = f"{self.ratio:.2g}" if self.ratio is not None else ""
         return [self.measured, *(self.values.get(name, "") for name in CANDIDATES), ratio]
 
@@ -44,5 +44,5 @@ def comparison(rows: Iterable[Row]) -> str:
 
 
 def _round(value: float) -> str:
-    """Return three digits of a small number, and a whole one otherwise."""
+    """Return a small number with three digits, and other numbers as whole numbers."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 (three digits)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.servers.rows import Row
 
 BATCHES = 6
-SCRAPES = {"small": 200, "large": 15}  # in a batch: enough CPU time to count in hundredths of a second
+SCRAPES = {"small": 200, "large": 15}  # scrapes in a batch: enough CPU time to measure in hundredths of a second
 ENCODINGS = ("identity", "gzip")
 
 

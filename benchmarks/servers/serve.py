@@ -19,7 +19,7 @@ def main(name: str, page: str, tls: str) -> None:
     """Serve until SIGTERM."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a million lines of log would be part of the cost
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a million log lines would be part of the cost
     CANDIDATES[name](Options(page, None if tls == "-" else Path(tls)))
 
 

@@ -1,4 +1,4 @@
-"""Slow clients in large numbers: the resources that they use, when the server drops them, and scrapes meanwhile."""
+"""Many slow clients: the resources that they use, when the server drops them, and scrapes meanwhile."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Observation:
     open: list[tuple[float, int]] = field(default_factory=list)
 
     def clients_dropped(self) -> str:
-        """Return when the server had dropped all clients."""
+        """Return the time at which the server had dropped all clients."""
         for seconds, number in self.open:
             if number == 0:
                 return f"all after {seconds:.0f} s"
@@ -82,7 +82,7 @@ class Observation:
         return f"{number} open after {seconds:.0f} s"
 
     def scrapes_succeeded(self) -> str:
-        """Return how many scrapes succeeded while the clients stalled, and the slowest of them."""
+        """Return the number of scrapes that succeeded while the clients stalled, and the slowest one."""
         slowest = f", slowest {max(self.scrapes):.2f} s" if self.scrapes else ""
         return f"{len(self.scrapes)} of {len(self.scrapes) + self.failed_scrapes}{slowest}"
 

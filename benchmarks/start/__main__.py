@@ -1,4 +1,4 @@
-"""Measures the CPU time of a start with saved state up to the first scrape, and that of a reload.
+"""Measures the CPU times of a start with saved state, including the first scrape, and of a reload.
 
 `python -m benchmarks.start [SIZE ...]`; without sizes, the results are written into benchmarks/README.md.
 """

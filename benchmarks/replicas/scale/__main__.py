@@ -1,4 +1,4 @@
-"""Measures replicas with 200 targets and 100,000 data sources, and what one core of PostgreSQL carries.
+"""Measures replicas with 200 targets and 100,000 data sources, and the capacity of one core of PostgreSQL.
 
 `python -m benchmarks.replicas.scale [TARGETS SOURCES]`, with the number of data sources in each target; without both,
 the results are written into benchmarks/README.md. The full size may need 10 GB of memory.
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def usages(size: ScaleSize, measured: ScaleResult) -> str:
-    """Return a table with what each replica uses."""
+    """Return a table with the resources of each replica."""
     rows = [
         [
             str(number),
@@ -60,7 +60,7 @@ def usages(size: ScaleSize, measured: ScaleResult) -> str:
 
 
 def sentences(size: ScaleSize, measured: ScaleResult) -> str:
-    """Return what was measured of the cluster as a whole."""
+    """Return sentences with the measurements of the whole cluster."""
     return "\n".join(
         f"- {sentence}."
         for sentence in (

@@ -27,7 +27,7 @@ class Costs(NamedTuple):
 
 
 def measure_costs(replicas: int, targets: int) -> Costs:
-    """Measure with as many leases and rows of targets as a cluster has."""
+    """Measure with as many leases and rows of targets as in a cluster."""
     with PostgreSqlServer(SETTINGS) as server:
         url = server.create_database()
         with SteppedReplica(url, "measured", target(0)) as replica:

@@ -44,7 +44,7 @@ def account(number: int) -> str:
 
 
 def target(number: int) -> ConfiguredTarget:
-    """Return a target with an account of its own."""
+    """Return a target with its own account."""
     return ConfiguredTarget(f"t{number}", QBUSINESS.name, REGION, account(number))
 
 
@@ -86,7 +86,7 @@ def _simulate(number: int, each: int, now: float) -> SimulatedDataSource:
 
 @cache
 def _jobs(kind: int, now: float) -> list[PlannedJob]:
-    """Return a sync job a day. In the first kind of data sources, another one is running."""
+    """Return one sync job for each day. If the data source is syncing, another one is running."""
     starts = [now - day * DAY - kind * MINUTE for day in range(1, JOBS)]
     ended = [PlannedJob(make_id(kind, start), start, HOUR / 2, MINUTE, documents=_DOCUMENTS) for start in starts]
     running = PlannedJob(make_id(kind, now), now - HOUR, DAY, MINUTE, documents=_DOCUMENTS)
@@ -95,7 +95,7 @@ def _jobs(kind: int, now: float) -> list[PlannedJob]:
 
 @cache
 def _history(kind: int, now: float) -> SourceHistory:
-    """Return the history of a data source whose last job but one ended before it was watched."""
+    """Return the history of a data source whose second to last job ended before it was watched."""
     jobs = [_parse(job, now) for job in _jobs(kind, now)]
     watched = now - 2 * DAY
     history = fold(None, PollData(tuple(jobs[2:]), watched, watched, window=DAY), _POLICY)

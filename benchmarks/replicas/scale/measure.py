@@ -39,9 +39,9 @@ class ReplicaUsage(NamedTuple):
 
 
 class TakeOver(NamedTuple):
-    """The seconds from a kill until all targets of the replica have another owner, and until that exposes them.
+    """The seconds from a kill until all targets of the replica have other owners, and until these expose them.
 
-    `moved` is the number of targets of other replicas that changed their owner meanwhile.
+    `moved` is the number of targets of other replicas whose owner changed meanwhile.
     """
 
     owned: float
@@ -96,7 +96,7 @@ class ScaledCluster:
         self._running.close()
 
     def start(self, *names: str) -> list[MeasuredReplica]:
-        """Start replicas at once, and wait until they listen."""
+        """Start replicas at the same time, and wait until they listen."""
         replicas = [MeasuredReplica(self._config, name, self._sts) for name in names]
         with ThreadPoolExecutor() as pool:
             return list(pool.map(self._running.enter_context, replicas))
@@ -125,7 +125,7 @@ def measure(size: ScaleSize) -> ScaleResult:
 
 
 def measure_steady(cluster: ScaledCluster, replicas: list[MeasuredReplica]) -> tuple[list[ReplicaUsage], ServerWork]:
-    """Scrape replicas that poll; return what each uses, and the work of the server in a second."""
+    """Scrape replicas that poll; return the resources of each, and the work of the server in a second."""
     server, cpu, began = cluster.meter.read(), [replica.cpu for replica in replicas], time.monotonic()
     scrapes: list[list[float]] = [[] for _ in replicas]
     while time.monotonic() < began + STEADY:

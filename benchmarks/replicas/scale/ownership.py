@@ -34,12 +34,12 @@ def read_ownership(connection: psycopg.Connection[tuple[Any, ...]]) -> Ownership
 
 
 def loads(ownership: Ownership) -> Counter[str]:
-    """Return how many targets each live replica owns, and how many have no owner, under an empty address."""
+    """Return the number of targets of each live replica; the empty address has those without an owner."""
     return Counter(each.owner for each in ownership.values())
 
 
 def is_balanced(ownership: Ownership, replicas: int) -> bool:
-    """Return whether replicas own all targets, and none owns two more than another one."""
+    """Return whether replicas own all targets, and none owns two more than another."""
     counts = loads(ownership)
     if counts[""] or len(+counts) < replicas:
         return False
@@ -47,5 +47,5 @@ def is_balanced(ownership: Ownership, replicas: int) -> bool:
 
 
 def are_exposed(now: Ownership, before: Ownership) -> bool:
-    """Return whether targets have a live owner that exposes them: its first commit follows that."""
+    """Return whether targets have a live owner that exposes them. Its first commit shows this."""
     return all(now[key].owner and now[key].revision > each.revision for key, each in before.items())

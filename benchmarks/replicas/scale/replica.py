@@ -1,4 +1,4 @@
-"""Replicas as processes of their own, and the resources that they use."""
+"""Replicas as separate processes, and the resources that they use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MeasuredReplica:
 
     def __init__(self, config: Path, name: str, sts: str) -> None:
         self.address = f"http://{name}.example"
-        """What it advertises, by which its lease is found in the database."""
+        """The address in its lease, which identifies the lease in the database."""
         environment = {"AWS_ENDPOINT_URL_STS": sts}
         arguments = ["serve", "--config.file", str(config), f"--web.external-url={self.address}"]
         self._program = Program(arguments, environment, NEW_INTERPRETER, start_timeout=START_TIMEOUT)
@@ -46,7 +46,7 @@ class MeasuredReplica:
 
     @property
     def memory(self) -> int:
-        """The bytes of resident memory that no file backs."""
+        """The bytes of resident memory that are not backed by files."""
         return resident(self._program.process.pid)
 
     def scrape(self) -> float:
@@ -59,7 +59,7 @@ class MeasuredReplica:
 
 
 def write_config(path: Path, services: Sequence[str], url: str) -> None:
-    """Write the configuration that all replicas have."""
+    """Write the configuration of all replicas."""
     targets = list(map(_target, range(len(services)), services))
     config = {"targets": targets, "polling": {"requests_per_second": POLL_RATE}, "state": {"url": url}}
     path.write_text(json.dumps(config))

@@ -1,4 +1,4 @@
-"""Writes the state of all targets into a database, as replicas leave it that have polled them for weeks."""
+"""Writes the state of all targets into a database, as after weeks of polls by replicas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from exporter.runtime import System
 from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
 from tests.support.harness import eventually
 
-BATCH = 10  # targets that one process writes before it ends
+BATCH = 10  # the number of targets that one process writes before it ends
 IDLE_INTERVAL = 5 * MINUTE  # the default: the last polls are spread over it
 
 
@@ -32,7 +32,7 @@ def save_targets(url: str, targets: int, sources: int, now: float) -> None:
 
 
 def _save(url: str, sources: int, now: float, numbers: range) -> None:
-    """Write the state of some targets as a replica that owns them, and hand them over."""
+    """Write the state of some targets as their owner, and hand them over."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     host, targets = System(), [target(number) for number in numbers]
     session = Session(DatabaseSettings(url), Watchdog(host), lambda _: "")

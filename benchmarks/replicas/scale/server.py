@@ -26,12 +26,12 @@ class ServerWork(NamedTuple):
         return ServerWork(*(now - then for now, then in zip(self, before, strict=True)))
 
     def per(self, seconds: float) -> ServerWork:
-        """Return the work in one second of some seconds; the CPU time is in processors then."""
+        """Return the work per second of a period; the CPU time is then in processors."""
         return ServerWork(*(each / seconds for each in self))
 
 
 class ServerMeter:
-    """Reads the work of a server, and a database of it, over one connection of its own."""
+    """Reads the work of a server and of one database over a separate connection."""
 
     def __init__(self, server: PostgreSqlServer, url: str) -> None:
         self._postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
@@ -60,5 +60,5 @@ class ServerMeter:
 
 
 def _times(process: int) -> list[int]:
-    """Return the ticks of a process in user and system mode, and those of its ended children."""
+    """Return the ticks of a process and its ended children, in user and system mode."""
     return [int(ticks) for ticks in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]]
