@@ -26,7 +26,7 @@ CHART = HELM / "qbusiness-exporter"
 SCHEMA = HELM / "values.schema.yaml"
 README = HELM / "README.md.in"
 THRESHOLD = "THRESHOLD({:g})"
-"""What stands in the chart's rules for a threshold, with its default. The templates replace it."""
+"""The placeholder for a threshold in the chart's rules, with its default. The templates replace it."""
 
 
 def chart_files(header: str, dashboards: Iterable[Path]) -> dict[Path, str]:

@@ -31,7 +31,7 @@ class DescribedValue:
 def described_values(file: Path) -> list[DescribedValue]:
     """Return the values of a file in their order; raise ValueError if one has no description.
 
-    A mapping with a description is one value. Of a mapping without one, each key is a value.
+    A mapping with a description is one value. In a mapping without a description, each key is a value.
     """
     text = file.read_text()
     root = yaml.compose(text, yaml.SafeLoader)

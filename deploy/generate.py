@@ -90,8 +90,8 @@ def dashboards_kustomization(dashboards: list[Path]) -> str:
 def rendered(manifest: str) -> str:
     """Return a manifest that Helm rendered from the chart, after a line with the digest of both.
 
-    Rendering takes the Helm library, which `make check` does without. The digest shows that the chart has changed
-    since, and also that the manifest was edited.
+    Rendering needs the Helm library, which `make check` does not use. The digest shows whether the chart has changed
+    since then, and whether the manifest was edited.
     """
     inputs = [CHART / "Chart.yaml", CHART / "values.yaml", *sorted((CHART / "templates").glob("**/*.*"))]
     content = b"".join(path.name.encode() + path.read_bytes() for path in inputs) + manifest.encode()
@@ -107,12 +107,12 @@ def rendered_manifests() -> list[Path]:
 
 
 def outdated_manifests() -> list[Path]:
-    """Return the manifests that differ from what Helm rendered from this version of the chart."""
+    """Return the manifests that Helm has not rendered from this version of the chart."""
     return [path for path in rendered_manifests() if not (path.exists() and is_current(path.read_text()))]
 
 
 def is_current(text: str) -> bool:
-    """Return whether a manifest is what Helm rendered from this version of the chart."""
+    """Return whether Helm has rendered a manifest from this version of the chart."""
     _, _, manifest = text.partition("\n")
     return text == rendered(manifest)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MIXIN = Path(__file__).parent / "mixin"
-_MARK = "MIXIN({})"  # of a placeholder, while `%` still has its meaning in the rules
+_MARK = "MIXIN({})"  # the form of a placeholder while `%` still has its meaning in the rules
 _MARKED = re.compile(r"MIXIN\((\w+)\)")
 _PREFIX = "|".join(SERVICES)
 _SERIES = re.compile(rf'"[^"]*"|(?<![\w:])(?:{_PREFIX})_\w+\{{?|\{{(?=__name__)')  # or a quoted text

@@ -63,7 +63,7 @@ def policies(service: Service) -> dict[str, dict[str, Any]]:
 
 
 def file_name(service: Service, kind: str) -> str:
-    """Return the name of the file with a policy. Those of the default service are older than the other services."""
+    """Return the name of the file with a policy. The names for the default service do not contain the service."""
     words = kind.replace(" ", "-")
     return f"{words}.json" if service is DEFAULT_SERVICE else f"{service.name}-{words}.json"
 

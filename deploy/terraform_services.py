@@ -57,7 +57,7 @@ def terraform_files(header: str) -> dict[Path, str]:
 
 
 def _permissions(service: Service) -> dict[str, str | list[str]]:
-    """Return the actions that list and that read, and the parts of the ARN of what is read."""
+    """Return the actions that list and those that read, and the parts of the ARNs of the read resources."""
     listing, reading = policies(service)["discovery with tags"]["Statement"]
     (resource,) = reading["Resource"]
     _, _, iam, _, _, path = resource.split(":", 5)
@@ -65,7 +65,7 @@ def _permissions(service: Service) -> dict[str, str | list[str]]:
 
 
 def _events(service: Service) -> dict[str, str | list[str]]:
-    """Return what identifies the events about calls that start or stop a sync."""
+    """Return the source and the names of the events about calls that start or stop a sync."""
     events = service.sync_events
     return {
         "source": events.source,

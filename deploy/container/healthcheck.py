@@ -2,8 +2,8 @@
 """Health check of the container image: `healthcheck [PATH|URL]` exits 0 if the exporter responds with 200, else 1.
 
 Without a URL, it finds the address in the command line of the exporter, which is process 1 in the container. An
-exporter that requires a client certificate counts as healthy as soon as it responds. The output says that its health is
-unknown.
+exporter that requires a client certificate counts as healthy as soon as it responds, and the output says that its
+health is unknown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables of active alerts. The alerting rules alone define what counts as a problem."""
+"""Tables of active alerts. Only the alerting rules define problems."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def other_alerts(q: ServiceQueries) -> Panel:
 
 
 def _ranked(selected: str) -> str:
-    """Return a number for each alert to sort by: firing before pending alerts, then by severity.
+    """Return a number by which to sort alerts: firing before pending ones, then by severity.
 
     Alerts with another severity, which an operator may set for routing, have the rank 0 and come last.
     """

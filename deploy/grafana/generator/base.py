@@ -1,4 +1,4 @@
-"""The parts that every dashboard has: variables, links, annotations and time settings."""
+"""The common parts of all dashboards: variables, links, annotations and time settings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def service_dashboard(
 
 
 def with_variables(board: build.Dashboard, variables: Sequence[build.QueryVariable]) -> build.Dashboard:
-    """Return a dashboard with the variables that all have, and its own."""
+    """Return a dashboard with the common variables, followed by its own."""
     prometheus = build.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     prometheus = prometheus.description("The Prometheus server that scrapes the exporter and evaluates its rules.")
     exporter = build.TextBoxVariable("exporter_url").label("Exporter URL").default_value("http://localhost:10142")

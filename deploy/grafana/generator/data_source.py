@@ -132,7 +132,7 @@ def _expected_gap(q: ServiceQueries) -> Stat:
     gap = "data_source_expected_sync_gap_seconds"
     return panels.stat_panel(
         "Expected gap",
-        f"The longest time between two syncs that is expected, of the schedule, expected_every or earlier syncs, from "
+        f"The longest expected time between two syncs, by the schedule, expected_every or earlier syncs, from "
         f"{q.prefix}_{gap}. No data: no sync is expected.",
         panels.instant_query(q.latest(gap)),
         "n/a",

@@ -151,7 +151,7 @@ def content_age(q: ServiceQueries) -> TimeSeries:
 
 
 def schedule(q: ServiceQueries) -> TimeSeries:
-    """Return the panel that compares the starts of syncs with the schedule, or with the gap that is expected."""
+    """Return the panel that compares the starts of syncs with the schedule or with the expected gap."""
     started = q.age(q.last_known("last_completed_sync_start_timestamp_seconds"))
     since_start = panels.range_query(started, _SINCE_START, "started")
     return _firings(q, since_start) if q.has(_FIRINGS[0]) else _gap(q, since_start)
@@ -179,9 +179,8 @@ def _firings(q: ServiceQueries, since_start: Dataquery) -> TimeSeries:
 def _gap(q: ServiceQueries, since_start: Dataquery) -> TimeSeries:
     panel = panels.line_chart(
         "Expected gap and sync starts",
-        "Time since the last completed sync started, compared with the longest gap that is expected: that of the "
-        "schedule, of expected_every, or of earlier syncs. A line above the gap means that no sync has started "
-        "in time.",
+        "Time since the last completed sync started, compared with the longest expected gap: by the schedule, "
+        "expected_every or earlier syncs. A line above the gap means that no sync has started in time.",
         since_start,
         panels.range_query(q.latest("data_source_expected_sync_gap_seconds"), "expected gap", "gap"),
         unit="s",

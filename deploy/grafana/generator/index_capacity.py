@@ -1,6 +1,7 @@
 """The dashboard of index capacity: usage of the document and text limits, growth, and time until full.
 
-An index here is a container of any service that reports sizes. Queries have the word of the service, texts say index.
+An index is here a container of any service that reports sizes. Queries use the word of the service, and texts say
+index.
 """
 
 from __future__ import annotations
@@ -51,13 +52,13 @@ def _ratio(q: ServiceQueries, kind: str, at: str = "") -> str:
 
 
 def _growth(q: ServiceQueries, kind: str) -> str:
-    """Return the growth per second; all replicas see the same one."""
+    """Return the growth per second, which is the same on all replicas."""
     held = q.select(f"{q.service.container.word}_{kind}", selected=q.selected_containers)
     return f"max by ({q.container_labels}) (deriv({held}[{_GROWTH_WINDOW}]))"
 
 
 def _full_in(q: ServiceQueries, kind: str) -> str:
-    """Return the seconds until an index is full at its current growth; nothing for an index that does not grow."""
+    """Return the seconds until an index is full at its current growth; no series if it does not grow."""
     free = f"{_of_index(q, f'{kind}_limit')} - {_of_index(q, kind)}"
     return f"({free}) / ({_growth(q, kind)} > 0)"
 

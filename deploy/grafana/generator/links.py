@@ -97,7 +97,7 @@ def _to_dashboard(title: str, uid: str) -> build.DashboardLink:
 
 
 def _to_exporter(path: str) -> Iterator[build.DashboardLink]:
-    """Yield the links to the status page, on which `path` selects what it shows, and to the runbooks."""
+    """Yield the links to the status page, filtered by `path`, and to the runbooks."""
     yield _link("Status page", f"{STATUS_PAGE}{path}").target_blank(target_blank=True)
     yield _link("Runbooks", RUNBOOKS).target_blank(target_blank=True).icon("doc")
 

@@ -51,13 +51,13 @@ class ServiceQueries:
 
     @property
     def document_kinds(self) -> tuple[str, ...]:
-        """The counts of documents that a sync reports, without those of metadata files."""
+        """The counts of documents that a sync reports, except counts of metadata files."""
         kinds = (kind for kind, _ in self.service.members.document_counts)
         return tuple(kind for kind in kinds if not kind.startswith("metadata"))
 
     @property
     def running_time(self) -> str:
-        """How long the oldest running sync has been in progress."""
+        """The time for which the oldest running sync has been in progress."""
         return self.age(self.select("running_sync_start_timestamp_seconds"))
 
     @property
@@ -94,7 +94,7 @@ class ServiceQueries:
     def current(self, metric: str) -> str:
         """Return the current value from the replica that polled the data source last, or nothing.
 
-        For series that disappear, such as those of a running sync. With `latest`, a sync would still be shown as
+        It is for series that disappear, such as those of a running sync. With `latest`, a sync would be shown as
         running for ten minutes after its end.
         """
         return self.per_source(f"{self.select(metric)} and {self.freshest}")
@@ -102,7 +102,7 @@ class ServiceQueries:
     def recorded(self, rule: str) -> str:
         """Return the values of a recording rule for the selected data sources, with all their labels.
 
-        A recorded value identifies its data source by the id alone.
+        A recorded value identifies its data source only by the id.
         """
         values = f"max by (data_source_id) (data_source:{self.prefix}_{rule})"
         return f"0 * {self.per_source(self.as_of)} + on (data_source_id) group_left () {values}"
@@ -139,7 +139,7 @@ class ServiceQueries:
         return self.per_source(f"round(increase({self.select(counter)}[{over}]))", *by)
 
     def failures(self, over: str) -> str:
-        """Return the failed syncs with a label `reason`: the code of the connector, else that of the API."""
+        """Return the failed syncs with a label `reason`, the connector's code or else the API's."""
         codes = ("error_code", "connector_error_code")
         reasons = self.increase("sync_job_failures_total", *codes, over=over)
         for code in codes:

@@ -1,4 +1,4 @@
-"""Colours, value mappings and thresholds, which mean the same on every panel."""
+"""Colours, value mappings and thresholds, which have the same meaning on every panel."""
 
 from __future__ import annotations
 
