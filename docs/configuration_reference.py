@@ -42,7 +42,7 @@ _PLAIN = {
 
 @dataclass(frozen=True)
 class _Variant:
-    """A section as it is in targets of a service, or in all files if the service is empty."""
+    """A section in targets of a service, or in all files if the service is empty."""
 
     schema: dict[str, Any]
     model: Any

@@ -1,4 +1,4 @@
-"""Render the runbooks as HTML for the package: the exporter serves them in closed networks too."""
+"""Renders the runbooks as HTML for the package, because the exporter serves them even in closed networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def runbook_pages(generated: Mapping[Path, str]) -> dict[Path, str]:
 
 
 def render(text: str) -> str:
-    """Return a runbook as HTML: headings have ids, and each link leads to what the exporter itself serves."""
+    """Return a runbook as HTML. Headings have ids, and each link leads to a page of the exporter itself."""
     tokens = _MARKDOWN.parse(text)
     for opening, content in pairwise(tokens):
         if opening.type == "heading_open":
@@ -59,7 +59,7 @@ def _with_local_links(tokens: list[Token]) -> Iterator[Token]:
 
 
 def _instead_of_link(target: str) -> list[Token] | None:
-    """Return what follows the text of a link that has no target on the page; None if it has one."""
+    """Return the text to add after a link without a target on the page; None if it has a target."""
     if target.startswith("http://INSTANCE"):  # another replica
         return []
     if target.startswith("../"):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Page(Protocol):
-        """The attribute of a page that is used here."""
+        """The only attribute of a page that the hooks use."""
 
         file: Any
 

@@ -1,4 +1,4 @@
-"""The parts of the interface that are experimental; everything else is stable (docs/stability.md)."""
+"""The experimental parts of the interface. All other parts are stable (docs/stability.md)."""
 
 from __future__ import annotations
 

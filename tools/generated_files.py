@@ -1,4 +1,4 @@
-"""Bring files that are generated up to date, or report those that are not."""
+"""Updates generated files, or reports those that are out of date."""
 
 from __future__ import annotations
 

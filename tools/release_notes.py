@@ -1,4 +1,4 @@
-"""Print the section of a version in CHANGELOG.md, for the page of the release."""
+"""Prints the section of a version in CHANGELOG.md, for the page of the release."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def path_of(service: Service) -> Path:
 
 
 def differences(service: Service) -> list[str]:
-    """Return the changed lines of a service's model, in the format of diff; none if it is as it was."""
+    """Return the changed lines of a service's model in the format of diff; none if it has not changed."""
     before, now = path_of(service).read_text(), render(service)
     return list(unified_diff(before.splitlines(), now.splitlines(), "built against", "installed", lineterm="", n=2))
 

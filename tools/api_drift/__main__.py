@@ -1,4 +1,4 @@
-"""Print what has changed in the APIs since the exporter was built, and exit with 1 if anything has.
+"""Prints the changes of the APIs since the exporter was built, and exits with 1 if there are any.
 
 With --rewrite, the installed models become those that the exporter was built against.
 """

@@ -1,1 +1,1 @@
-"""Check that prose is plain technical English: `python -m tools.language [PATH ...]`."""
+"""Checks that prose is plain technical English: `python -m tools.language [PATH ...]`."""

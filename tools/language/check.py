@@ -79,7 +79,7 @@ def _waivers(source: str, fragments: Iterable[Fragment]) -> Iterator[tuple[int, 
 
 
 def _bad_waivers(waivers: dict[int, tuple[int, str]], lines: set[int]) -> Iterator[tuple[int, int, str]]:
-    """Yield the waivers without a reason, and those on lines that have nothing to waive."""
+    """Yield waivers without a reason, and waivers on lines without a finding."""
     for line, (column, reason) in waivers.items():
         if len(words(reason)) < MIN_REASON_WORDS:
             yield line, column, "waiver without a reason: write language: ignore[why it is right here]"

@@ -57,7 +57,7 @@ def _pieces(source: str, block: Token, cursor: int) -> Iterator[Fragment]:
 
 
 def _joined(fragments: list[Fragment], length: int) -> str:
-    """Return the fragments with spaces between them, where the source has markup."""
+    """Return the fragments, with spaces in the places of markup."""
     text, start = [" "] * length, fragments[0].start
     for at, content, _ in fragments:
         text[at - start : at - start + len(content)] = content
@@ -71,7 +71,7 @@ def markdown_fragments(source: str) -> Iterator[Fragment]:
 
 
 def check_sentences(source: str) -> Iterator[Finding]:
-    """Yield the sentences that are too long, other than in tables."""
+    """Yield the sentences outside tables that are too long."""
     for block in blocks(source):
         text = masked(block.text, [Fragment(0, block.text)])
         bounds = [0, *(match.end() for match in SENTENCE_END.finditer(text)), len(text)]

@@ -71,7 +71,7 @@ class PythonSource:
 
 
 def check_docstrings(module: PythonSource) -> Iterator[Finding]:
-    """Yield the docstrings whose first line is too long or does not begin as it should."""
+    """Yield the docstrings whose first line is too long or begins with a wrong word."""
     for start, owner, text in module.docstrings():
         summary = text.splitlines()[0]
         if (count := len(words(summary))) > MAX_SUMMARY_WORDS:
