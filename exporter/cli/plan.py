@@ -84,8 +84,8 @@ def plan(name: str, target: TargetConfig, config: Config, size: Size) -> Iterato
     service, containers = target.service, size.containers[-1]
     documents_interval = config.documents.interval if service.has(Use.DOCUMENTS) else 0.0
     levels = zip(size.containers, service.containers, strict=True)
-    nested = " of ".join(f"{count} {level.plural}" for count, level in reversed(list(levels)))
-    yield f"target {name}: {size.sources} data sources in {nested}"
+    nested = " of ".join(level.counted(count) for count, level in reversed(list(levels)))
+    yield f"target {name}: {service.levels[-1].counted(size.sources)} in {nested}"
     yield from plan_series(service, size.sources, containers, exposed, counts_documents=documents_interval > 0)
     parts = list(_loads(target, polling, size))
     limit = polling.requests_per_second * HOUR

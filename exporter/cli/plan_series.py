@@ -35,7 +35,7 @@ def plan_series(
     of_source, of_container = sum(per_source.values()), sum(per_container.values())
     series = sources * of_source + containers * of_container + OWN_SERIES
     yield (
-        f"  series: {sources} data sources x {of_source} + {containers} {service.container.plural} x "
+        f"  series: {service.levels[-1].counted(sources)} x {of_source} + {service.container.counted(containers)} x "
         f"{of_container} + {OWN_SERIES} about the exporter = about {series:,}"
     )
     families = [_FamilySize(name, count, "data source", sources * count) for name, count in per_source.items()]

@@ -37,6 +37,10 @@ class Level:
         """The word in a sentence, such as `data source`."""
         return self.word.replace("_", " ")
 
+    def counted(self, count: int) -> str:
+        """Return a number of these resources in a sentence, such as `1 index`."""
+        return f"{count} {self.text if count == 1 else self.plural}"
+
 
 class Use(Enum):
     """The purpose of an action."""

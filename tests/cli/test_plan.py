@@ -180,6 +180,6 @@ def test_types_that_a_listing_lacks_are_requested_for_filters(tmp_path: Path) ->
         done = run(endpoint, tmp_path, "plan", text=settings(endpoint, target))
         endpoint.faults.add("denied", operation="GetDataSource")
         denied = run(endpoint, tmp_path, "plan")
-    assert "target us-east-1/bedrock: 1 data sources in 1 knowledge bases" in done.stdout
+    assert "target us-east-1/bedrock: 1 data source in 1 knowledge base" in done.stdout
     assert done.returncode == 0
     assert (denied.returncode, "types of data sources of knowledge base main" in denied.stdout) == (1, True)
