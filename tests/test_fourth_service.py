@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WRITTEN = (f"exporter/providers/{NAME}/", f"exporter/simulator/{NAME}", f"tests/providers/{NAME}/case.py")
 REGISTRY = "exporter/providers/registry.py"
 TESTS = (
+    "tests/app/test_services.py",
     "tests/aws/test_policy.py",
     "tests/cli/test_demo.py",
     "tests/cli/test_discover.py",
@@ -26,7 +27,9 @@ TESTS = (
     "tests/metrics/test_golden.py",
     "tests/providers",
     "tests/rules/test_services.py",
+    "tests/simulation/test_weeks.py",
     "tests/tools",
+    "tests/web/test_status.py",
 )
 
 

@@ -9,37 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.session import Session
 from jsonschema import Draft202012Validator
 
-from exporter.providers.registry import SERVICES
-from exporter.simulator.apis import api_of
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from exporter.simulator.bedrock_jobs import wire_id
-from exporter.simulator.fleet import Fleet, SimulatedApplication, SimulatedDataSource, SimulatedIndex, make_id
+from exporter.simulator.fleet import make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, eventually
 from tests.support.manual_clock import ManualClock
+from tests.support.provider_rig import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONFIG = """
-targets:
-  - region: us-east-1
-  - service: kendra
-    region: us-east-1
-  - service: bedrock
-    region: us-east-1
-polling: {interval: 100ms, idle_interval: 100ms, requests_per_second: 500}
+    from exporter.domain.service import Service
+    from tests.support.service_case import ServiceCase
+
+CONFIG = f"""
+targets: {json.dumps([{"service": name, "region": "us-east-1"} for name in SERVICES])}
+polling: {{interval: 100ms, idle_interval: 100ms, requests_per_second: 500}}
 objectives:
-  - {match: {service: kendra, index: "main*"}, max_duration: 6h}
+  - {{match: {{service: kendra, index: "main*"}}, max_duration: 6h}}
 """
-KINDS = {
-    "qbusiness": ("ENTERPRISE", "SHAREPOINTV2"),
-    "kendra": ("ENTERPRISE_EDITION", "TEMPLATE:SHAREPOINTV2"),
-    "bedrock": ("MANAGED", "MANAGED:SHAREPOINT"),
-}
-CLIENTS = {"bedrock": "BEDROCK_AGENT"}
+TARGETS = {name: "us-east-1" if name == DEFAULT_SERVICE.name else f"us-east-1/{name}" for name in SERVICES}
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs/api.schema.json").read_text()))
 
 
@@ -49,27 +43,32 @@ def clock() -> ManualClock:
     return ManualClock(time.time())
 
 
-def simulated(service: str, clock: ManualClock) -> SimulatedEndpoint:
+def simulated(case: ServiceCase, clock: ManualClock) -> SimulatedEndpoint:
     """Return the endpoint of a service whose one data source has three jobs that have ended."""
     began = clock.now() - 7200
-    jobs = [PlannedJob(make_id(service, n), began + n * 600, 30, 30, documents={"added": 1}) for n in range(3)]
-    index_kind, source_kind = KINDS[service]
-    source = SimulatedDataSource("hr", source_kind, jobs=jobs, created=began)
-    fleet = Fleet([SimulatedApplication("intranet", [SimulatedIndex("main", [source], kind=index_kind)])])
-    return SimulatedEndpoint(fleet, clock, api_of(service))
+    jobs = [PlannedJob(make_id(case, n), began + n * 600, 30, 30, documents={"added": 1}) for n in range(3)]
+    source = case.source("hr", *jobs)
+    source.created = began
+    return SimulatedEndpoint(case.fleet(source), clock, case.make_api)
 
 
 @pytest.fixture
 def services(clock: ManualClock) -> Iterator[dict[str, SimulatedEndpoint]]:
     """Start an endpoint of each service."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(simulated(name, clock)) for name in SERVICES}
+        yield {str(case): stack.enter_context(simulated(case, clock)) for case in CASES}
+
+
+def variable_of(service: Service) -> str:
+    """Return the variable for the endpoint of a service, which has the name that botocore has for it."""
+    name = Session().get_service_model(service.client).service_id.hyphenize()
+    return f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
 
 
 def run(services: dict[str, SimulatedEndpoint], folder: Path) -> Program:
     """Return the exporter with the endpoints in its environment, as an operator would set them for proxies."""
     (folder / "config.yaml").write_text(CONFIG)
-    env = {f"AWS_ENDPOINT_URL_{CLIENTS.get(name, name.upper())}": each.url for name, each in services.items()}
+    env = {variable_of(SERVICES[name]): each.url for name, each in services.items()}
     return Program(["serve"], {**env, "AWS_ENDPOINT_URL_STS": services["qbusiness"].url}, folder=folder)
 
 
@@ -81,8 +80,8 @@ def completed(program: Program) -> list[float | None]:
 
 def discovered(program: Program) -> list[float | None]:
     """Return the number of data sources that each target has."""
-    scrape, targets = program.scrape(), ("us-east-1", "us-east-1/kendra", "us-east-1/bedrock")
-    return [scrape.value("qbusiness_exporter_data_sources", target=target) for target in targets]
+    scrape = program.scrape()
+    return [scrape.value("qbusiness_exporter_data_sources", target=target) for target in TARGETS.values()]
 
 
 def test_one_process_counts_the_jobs_of_each_service_once(
@@ -95,19 +94,19 @@ def test_one_process_counts_the_jobs_of_each_service_once(
             for _, _, source in endpoint.fleet.data_sources():
                 source.jobs = [*source.jobs, PlannedJob(make_id(name, "new"), clock.now() + 1, 0.1, 0.1)]
         clock.advance(3)
-        eventually(lambda: completed(program) == [1, 1, 1])
+        eventually(lambda: completed(program) == [1] * len(SERVICES))
         assert program.stop() == 0
     with run(services, tmp_path) as program:
         program.until_ready()
-        assert completed(program) == [1, 1, 1]
+        assert completed(program) == [1] * len(SERVICES)
         assert not program.log_lines("data source removed")
         (tmp_path / "config.yaml").write_text(CONFIG.replace("interval: 100ms", "interval: 200ms"))
         assert program.request("POST", "/-/reload")[0] == 200
-        eventually(lambda: discovered(program) == [1, 1, 1])
-        assert completed(program) == [1, 1, 1]
+        eventually(lambda: discovered(program) == [1] * len(SERVICES))
+        assert completed(program) == [1] * len(SERVICES)
         assert not program.log_lines("data source removed")
         scrape = program.scrape()
-    assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4, 4, 4]
+    assert [scrape.value(f"{name}_sync_jobs", status="SUCCEEDED") for name in services] == [4] * len(SERVICES)
 
 
 def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedEndpoint], tmp_path: Path) -> None:
@@ -122,17 +121,17 @@ def test_each_service_is_exposed_in_its_own_words(services: dict[str, SimulatedE
         details = program.get(f"/?data_source_id={wire_id(source.id)}")[1]
     ids = {"index": "main", "index_id": index.id, "data_source_id": source.id}
     assert scrape.value("qbusiness_data_source_info", application="intranet", **ids) == 1
-    assert scrape.value("kendra_data_source_info", data_source_type="SHAREPOINTV2", **ids) == 1
+    assert scrape.value("kendra_data_source_info", data_source_type="CONFLUENCEV2", **ids) == 1
     assert scrape.value("kendra_data_source_objective_max_duration_seconds") == 21600
     assert scrape.value("qbusiness_data_source_objective_max_duration_seconds") == 86400
-    for name, target in (("qbusiness", "us-east-1"), ("kendra", "us-east-1/kendra"), ("bedrock", "us-east-1/bedrock")):
+    for name, target in TARGETS.items():
         assert scrape.value("qbusiness_exporter_target_info", service=name, target=target) == 1
         assert scrape.value("qbusiness_exporter_target_up", target=target) == 1
     SCHEMA.validate(document)
     found = {each["service"]: each for each in document["data_sources"]}
     assert (found["qbusiness"]["application"], found["kendra"]["index"]) == ("intranet", "main")
     assert "application" not in found["kendra"]
-    assert [each["service"] for each in document["exporter"]["targets"]] == ["qbusiness", "kendra", "bedrock"]
+    assert [each["service"] for each in document["exporter"]["targets"]] == [*SERVICES]
     assert page.count('<li class="source') == 1
     assert "Amazon Kendra · main" in page
     assert "after a first manual sync" not in page

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from simulation.world import run
 
 
-@pytest.mark.parametrize(("service", "seed"), [("qbusiness", 1), ("qbusiness", 2), ("kendra", 1), ("bedrock", 1)])
+@pytest.mark.parametrize(("service", "seed"), [(DEFAULT_SERVICE.name, 2), *((name, 1) for name in SERVICES)])
 def test_a_week_with_faults_violates_no_invariant(service: str, seed: int) -> None:
     """Every invariant holds at every scrape; the notes of a failure list the last events."""
     result = run(seed, service=service)
