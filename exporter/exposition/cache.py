@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.domain.units import TIME_ROUNDING
@@ -114,7 +115,7 @@ class ExpositionCache(Generic[T]):
         self._writer_lock = threading.Lock()
         self._lock = threading.Lock()  # guards the fields below
         self._entries: dict[str, _Entry[T]] = {}
-        self._chunks = RenderedChunks(render_headers(families.declared()))
+        self._chunks = RenderedChunks(partial(_headers_of, families))
         self._expires_at = math.inf  # never later than the expiry of any entry
 
     def put(self, key: str, snapshot: T, clock: ServiceClock) -> None:
@@ -142,7 +143,7 @@ class ExpositionCache(Generic[T]):
         for key in keys:
             self._render_again(key)
         with self._lock:
-            self._chunks.use_headers(render_headers(families.declared()))
+            self._chunks.use_headers(partial(_headers_of, families))
 
     def snapshots(self) -> list[tuple[T, ServiceClock]]:
         """Return all snapshots, each with the clock of its service."""
@@ -211,6 +212,10 @@ class ExpositionCache(Generic[T]):
             if rendering is None or not rendering.part.is_valid(inputs, clock_offset, now):
                 rendering = _render(inputs, view, clock_offset, number)
             yield rendering
+
+
+def _headers_of(families: Families[Any]) -> Mapping[str, FormatLines]:
+    return render_headers(families.declared())
 
 
 def _rendering_at(part: _PartState, now: float) -> _Rendering:

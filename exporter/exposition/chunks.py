@@ -37,7 +37,7 @@ from exporter.exposition.formats import FORMATS
 from exporter.exposition.gzip import CompressedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.exposition.lines import FormatLines
 
@@ -52,9 +52,14 @@ Changes = dict[str, dict[str, "FormatLines"] | None]
 class RenderedChunks:
     """The rendered lines of all sources, in the order of their keys. Not thread-safe."""
 
-    def __init__(self, headers: Mapping[str, FormatLines]) -> None:
-        """Start without sources. `headers` has the headers of all families, in the order of the response."""
-        self._headers = _shared_blocks(headers)
+    def __init__(self, render_headers: Callable[[], Mapping[str, FormatLines]]) -> None:
+        """Start without sources.
+
+        `render_headers` returns the headers of all families, in the order of the response. The first source needs
+        them, and a service that is not configured never has one.
+        """
+        self._render_headers = render_headers
+        self._headers: Mapping[str, tuple[CompressedBlock, ...]] | None = None
         self._chunks: list[_Chunk] = []
         self._changes: Changes = {}
 
@@ -67,11 +72,11 @@ class RenderedChunks:
         """Remove all lines of a source."""
         self._changes[key] = None
 
-    def use_headers(self, headers: Mapping[str, FormatLines]) -> None:
+    def use_headers(self, render_headers: Callable[[], Mapping[str, FormatLines]]) -> None:
         """Use other families from now on, and discard the lines of omitted families."""
         self._store_changes()
-        self._headers = _shared_blocks(headers)
-        self._chunks = [chunk.selected(self._headers) for chunk in self._chunks]
+        self._render_headers, self._headers = render_headers, None
+        self._chunks = [chunk.selected(self._header_blocks()) for chunk in self._chunks]
 
     def pieces(self, format_number: int) -> list[CompressedBlock]:
         """Return all headers and lines in one of `FORMATS`."""
@@ -79,7 +84,7 @@ class RenderedChunks:
         if not self._chunks:
             return []
         pieces = []
-        for name, headers in self._headers.items():
+        for name, headers in self._header_blocks().items():
             pieces.append(headers[format_number])
             pieces += [chunk.lines[name][format_number].block for chunk in self._chunks]
         return pieces
@@ -90,8 +95,16 @@ class RenderedChunks:
             by_chunk[self._chunk_of(key)][key] = families
         self._changes = {}
         for number in sorted(by_chunk, reverse=True):  # the last one first, so that the other numbers stay valid
-            chunk = self._chunks[number] if self._chunks else _Chunk([], dict.fromkeys(self._headers, _NO_FORMATS))
+            chunk = self._chunks[number] if self._chunks else self._empty_chunk()
             self._chunks[number : number + 1] = chunk.changed(by_chunk[number])
+
+    def _empty_chunk(self) -> _Chunk:
+        return _Chunk([], dict.fromkeys(self._header_blocks(), _NO_FORMATS))
+
+    def _header_blocks(self) -> Mapping[str, tuple[CompressedBlock, ...]]:
+        if self._headers is None:
+            self._headers = _shared_blocks(self._render_headers())
+        return self._headers
 
     def _chunk_of(self, key: str) -> int:
         """Return the number of the chunk that has the key, or would have it."""
