@@ -15,7 +15,6 @@ from simulation.world import Result, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-CHUNK = 8  # the number of seeds that a process gets at a time
 # The events that the report counts, and their names in it.
 REPORTED = {
     "request": "requests",
@@ -74,7 +73,7 @@ def run_many(seeds: Sequence[int], run: Callable[[int], Result] = run) -> RunRep
     """Run seeds, each exactly as it would run alone, and print each failure immediately."""
     report, began = RunReport(), time.monotonic()
     with ProcessPoolExecutor(cpu_count()) as pool:
-        for outcome in pool.map(partial(_outcome, run), seeds, chunksize=CHUNK):
+        for outcome in pool.map(partial(_outcome, run), seeds):
             report.seeds += 1
             if isinstance(outcome, Result):
                 report.hours += outcome.hours
