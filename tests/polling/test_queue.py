@@ -111,8 +111,12 @@ def test_first_polls_are_spread_out() -> None:
     queue = PollQueue(INTERVALS, 0.5, random.Random(1))
     for number in range(4):
         queue.add(make_source(number), now=100.0)
-    assert queue.lag(100.0) == 0.0
-    taken = [now for now in (100.0, 100.4, 100.5, 101.0, 101.5) if queue.pop(now)]
+    taken = []
+    for now in (100.0, 100.4, 100.5, 101.0, 101.5):
+        assert queue.lag(now) == 0.0
+        if source := queue.pop(now):
+            taken.append(now)
+            queue.complete(source, IDLE, now)
     assert taken == [100.0, 100.5, 101.0, 101.5]
     queue.add(make_source(9), now=200.0)
     assert queue.pop(200.0) is not None
