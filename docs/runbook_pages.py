@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from exporter.web.page.runbook_page import STATUS_PAGE
+from exporter.web.page.runbook_page import INDEX, STATUS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RUNBOOKS = HERE / "runbooks"
 PACKAGED = HERE.parent / "exporter" / "web" / "page" / "runbooks"
-INDEX = "README"
 
 _SERVED = f"{STATUS_PAGE}/"
 _RUNBOOK = re.compile(r"(\w+)\.md(#[\w-]+)?")

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 TIMEOUT = 4.0  # seconds
-DEFAULT_ADDRESS = ":10142"
+DEFAULT_ADDRESS = ":10142"  # as in exporter.cli.flags, whose import would take too long
 WILDCARDS = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (the exporter listens there)
 
 

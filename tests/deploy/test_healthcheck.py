@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.container import healthcheck
 from deploy.container.healthcheck import remote_address, route_prefix
+from exporter.cli import flags
 from exporter.web.public_address import PublicAddress
 
 
@@ -12,9 +14,14 @@ from exporter.web.public_address import PublicAddress
 @pytest.mark.parametrize("prefix", [None, "/", "qb", "/qb/", "//a//b"])
 def test_the_prefix_is_that_of_the_exporter(external_url: str | None, prefix: str | None) -> None:
     """Flags that it does not know make no difference."""
-    flags = {"--web.external-url": external_url, "--web.route-prefix": prefix, "--log.level": "debug"}
-    command_line = ["qbusiness-exporter", "serve", *(f"{name}={value}" for name, value in flags.items() if value), ""]
+    options = {"--web.external-url": external_url, "--web.route-prefix": prefix, "--log.level": "debug"}
+    command_line = ["qbusiness-exporter", "serve", *(f"{name}={value}" for name, value in options.items() if value), ""]
     assert route_prefix(command_line) == PublicAddress.of(external_url, prefix).route_prefix
+
+
+def test_the_default_address_is_that_of_the_exporter() -> None:
+    """The health check has its own copy, because importing the flags would take most of its time."""
+    assert healthcheck.DEFAULT_ADDRESS == flags.DEFAULT_ADDRESS
 
 
 def test_a_url_is_requested_as_it_is() -> None:
