@@ -2,8 +2,8 @@
 
 prometheus_client renders the rest of a response. For each line and each format, it validates and escapes every name
 again. This takes more than a millisecond for the 75 lines of one data source, and so seconds at a start with thousands
-of data sources. This module sorts the label names of a line once, in a template, and renders the labels of a source
-once for all lines of a family. The tests compare whole responses with those of prometheus_client, byte for byte.
+of data sources. This module sorts label names once, and renders the labels of a source once for all of its lines. The
+tests compare whole responses with those of prometheus_client, byte for byte.
 
 The two formats have the same lines, except for exemplars.
 """
@@ -11,76 +11,73 @@ The two formats have the same lines, except for exemplars.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 FormatLines = tuple[bytes, ...]
 """The lines of one family of one source, in each of `FORMATS`."""
 
 
-class Identity(NamedTuple):
-    """The labels that all series of one source have, sorted by name."""
+class Identity:
+    """The labels that all series of one source have."""
 
-    names: tuple[str, ...]
-    text: str
-    """The labels in the format of a line."""
-    values: tuple[str, ...]
-    """The escaped values."""
+    __slots__ = ("names", "pairs", "text")
 
-    @classmethod
-    def of(cls, names: tuple[str, ...], values: tuple[str, ...]) -> Identity:
-        """Sort the labels and escape the values."""
-        labels = sorted(zip(names, map(escaped, values), strict=True))
-        text = ",".join([f'{name}="{value}"' for name, value in labels])
-        return cls(tuple([name for name, _ in labels]), text, tuple([value for _, value in labels]))
+    def __init__(self, names: tuple[str, ...], values: Iterable[str]) -> None:
+        """Render the labels."""
+        self.names = names
+        self.pairs = [f'{name}="{escaped(value)}"' for name, value in zip(names, values, strict=True)]
+        self.text = _joined(names, self.pairs)
+        """All labels in the format of a line, sorted by name."""
 
 
 def lines_text(
-    name: str, identity: Identity, labels: tuple[str, ...], samples: Sequence[tuple[tuple[str, ...], float]]
+    name: str, identity: Identity, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
 ) -> str:
     """Return the lines of samples. A sample has the values of the family's own labels, and its value."""
-    template = _template(name, identity.names, labels, tuple([values for values, _ in samples]))
-    arguments: list[str] = []
-    for _, value in samples:
-        arguments += identity.values
-        arguments.append(rendered_value(value))
-    return template % tuple(arguments)
+    if _come_last(labels, identity.names):
+        start = f"{name}{{{identity.text},"
+        return "".join([f"{start}{_own_text(labels, own)}}} {rendered_value(value)}\n" for own, value in samples])
+    names, pairs = (*identity.names, *labels), identity.pairs
+    texts = ((_joined(names, [*pairs, *_own_pairs(labels, own)]), value) for own, value in samples)
+    return "".join([f"{name}{{{text}}} {rendered_value(value)}\n" for text, value in texts])
 
 
-@lru_cache(maxsize=1024)  # error codes and undocumented statuses depend on the source, others on the declarations
-def _template(name: str, identity: tuple[str, ...], labels: tuple[str, ...], lines: tuple[tuple[str, ...], ...]) -> str:
-    """Return the template of lines with these values of own labels; `%s` stands for the values that differ by source.
-
-    prometheus_client sorts the labels by name. Example: for the identity `job` and the own label `status`, the template
-    of the lines for `on` and `off` has a line `name{job="%s",status="on"} %s` and another one for `off`.
-    """
-    shared = dict.fromkeys(identity, "%s")
-    return "".join([_line_template(name, shared, zip(labels, values, strict=True)) for values in lines])
+@lru_cache
+def _come_last(labels: tuple[str, ...], identity: tuple[str, ...]) -> bool:
+    """Return whether a family's own labels are sorted after those of a source, as `status` and `le` are."""
+    return bool(identity) and min(labels) > max(identity)
 
 
-def _line_template(name: str, identity: Mapping[str, str], own: Iterable[tuple[str, str]]) -> str:
-    values = {label: escaped(value).replace("%", "%%") for label, value in own}
-    pairs = ",".join(f'{label}="{value}"' for label, value in sorted({**identity, **values}.items()))
-    return f"{name}{{{pairs}}} %s\n"
+@lru_cache(maxsize=4096)  # error codes and undocumented statuses depend on the source, others on the declarations
+def _own_text(labels: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return _joined(labels, _own_pairs(labels, values))
+
+
+@lru_cache(maxsize=4096)  # as above
+def _own_pairs(labels: tuple[str, ...], values: tuple[str, ...]) -> list[str]:
+    return [f'{label}="{escaped(value)}"' for label, value in zip(labels, values, strict=True)]
 
 
 def facts_line(name: str, identity: Identity, facts: Mapping[str, str]) -> str:
     """Return the line of a sample of 1 whose own labels are facts that differ between sources."""
-    values = {
-        **dict(zip(identity.names, identity.values, strict=True)),
-        **dict(zip(facts, map(escaped, facts.values()), strict=True)),
-    }
-    return _facts_template(name, identity.names, tuple(facts)) % values
+    pairs = [*identity.pairs, *[f'{label}="{escaped(value)}"' for label, value in facts.items()]]
+    return f"{name}{{{_joined((*identity.names, *facts), pairs)}}} {rendered_value(1.0)}\n"
+
+
+def _joined(names: tuple[str, ...], pairs: list[str]) -> str:
+    """Return labels sorted by name, as prometheus_client sorts them."""
+    return ",".join([pairs[position] for position in _order(names)])
 
 
 @lru_cache(maxsize=4096)  # labels of tags depend on the account
-def _facts_template(name: str, identity: tuple[str, ...], facts: tuple[str, ...]) -> str:
-    pairs = ",".join(f'{label}="%({label})s"' for label in sorted({*identity, *facts}))
-    return f"{name}{{{pairs}}} {rendered_value(1.0)}\n"
+def _order(names: tuple[str, ...]) -> list[int]:
+    """Return the positions of labels in the order of their names."""
+    return sorted(range(len(names)), key=names.__getitem__)
 
 
 def escaped(value: str) -> str:

@@ -140,7 +140,7 @@ class SourceFamilies:
     def view(self, snapshot: SourceSnapshot, now: float) -> LabelledView[SourceView]:
         """Return a snapshot at a time on AWS's clock, for all of its parts."""
         view = SourceView(snapshot, now, self.window, self.rules)
-        return LabelledView(view, Identity.of(source_labels(self.service), source_label_values(snapshot)))
+        return LabelledView(view, Identity(source_labels(self.service), source_label_values(snapshot)))
 
     def lines(self, view: LabelledView[SourceView], part: int) -> dict[str, FormatLines]:
         """Return the lines of all families of a part, by the names of `declared`."""

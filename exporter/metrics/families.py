@@ -146,17 +146,15 @@ class HistogramFamily:
 
     def lines(self, view: Any, identity: Identity) -> FormatLines:  # noqa: ANN401 (depends on the family)
         """Return the samples for one view as lines, with exemplars in OpenMetrics only."""
-        text, openmetrics = [], []
+        text, openmetrics = "", ""
         for value, histogram in sorted(self.histograms(view).items()):
-            buckets = list(_buckets(histogram))
-            samples = [((value, bound), count) for bound, count, _ in buckets]
-            lines = lines_text(f"{self.name}_bucket", identity, (*self.labels, "le"), samples)
-            total, seconds = [((value,), float(sum(histogram.counts)))], [((value,), histogram.sum)]
-            totals = lines_text(f"{self.name}_count", identity, self.labels, total)
-            totals += lines_text(f"{self.name}_sum", identity, self.labels, seconds)
-            text += [lines, totals]
-            openmetrics += [_with_exemplars(lines, [exemplar for _, _, exemplar in buckets]), totals]
-        return "".join(text).encode(), "".join(openmetrics).encode()
+            samples = [((value, bound), count) for bound, count, _ in _buckets(histogram)]
+            buckets = lines_text(f"{self.name}_bucket", identity, (*self.labels, "le"), samples)
+            totals = lines_text(f"{self.name}_count", identity, self.labels, [((value,), sum(histogram.counts))])
+            totals += lines_text(f"{self.name}_sum", identity, self.labels, [((value,), histogram.sum)])
+            text += buckets + totals
+            openmetrics += _with_exemplars(buckets, histogram.exemplars) + totals
+        return text.encode(), openmetrics.encode()
 
 
 NO_LINES: FormatLines = (b"", b"")
@@ -166,18 +164,21 @@ AnyFamily = ScalarFamily | InfoFamily | HistogramFamily
 
 def _buckets(histogram: Histogram) -> Iterator[tuple[str, int, Exemplar | None]]:
     """Yield the upper bound of each bucket, its cumulative count, and its exemplar."""
-    bounds = (*map(rendered_value, histogram.bounds), "+Inf")
-    return zip(bounds, accumulate(histogram.counts), histogram.exemplars, strict=True)
+    return zip(_bound_texts(histogram.bounds), accumulate(histogram.counts), histogram.exemplars, strict=True)
 
 
-def _with_exemplars(text: str, exemplars: Iterable[Exemplar | None]) -> str:
-    """Return the lines of buckets with their exemplars."""
-    lines = zip(text.split("\n"), (*exemplars, None), strict=True)
-    return "\n".join([_with_exemplar(line, exemplar) if exemplar else line for line, exemplar in lines])
+@lru_cache
+def _bound_texts(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    return (*map(rendered_value, bounds), "+Inf")
 
 
-def _with_exemplar(line: str, exemplar: Exemplar) -> str:
-    return with_exemplar(line, exemplar.execution_id, exemplar.seconds, exemplar.timestamp)
+def _with_exemplars(buckets: str, exemplars: Sequence[Exemplar | None]) -> str:
+    """Return the lines of buckets with their exemplars. Few buckets have one."""
+    lines = buckets.split("\n")
+    for number, exemplar in enumerate(exemplars):
+        if exemplar:
+            lines[number] = with_exemplar(lines[number], exemplar.execution_id, exemplar.seconds, exemplar.timestamp)
+    return "\n".join(lines)
 
 
 def _same_lines(text: str) -> FormatLines:

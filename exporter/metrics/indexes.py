@@ -114,7 +114,7 @@ class ContainerFamilies:
 
     def view(self, snapshot: ContainerSnapshot, _now: float) -> LabelledView[ContainerSnapshot]:
         """Return a snapshot with its labels. No family of a container depends on the time."""
-        return LabelledView(snapshot, Identity.of(container_labels(self.service), container_label_values(snapshot)))
+        return LabelledView(snapshot, Identity(container_labels(self.service), container_label_values(snapshot)))
 
     def lines(self, view: LabelledView[ContainerSnapshot], _part: int) -> dict[str, FormatLines]:
         """Return the lines of all families, by the names of `declared`."""
