@@ -1,14 +1,19 @@
 """Data sources, their containers and sync jobs as values.
 
 Times are seconds since the epoch on AWS's clock. A number that the API did not report is None, never 0.
+
+Jobs and their counts are structs of msgspec and not dataclasses. A large fleet has hundreds of thousands of them, and
+msgspec creates structs from the state file several times faster.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +41,7 @@ IN_PROGRESS = frozenset({SyncJobStatus.SYNCING, SyncJobStatus.SYNCING_INDEXING, 
 INDEXED = frozenset({SyncJobStatus.SUCCEEDED, SyncJobStatus.INCOMPLETE})
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentCounts:
+class DocumentCounts(Struct, frozen=True):
     """The document counts of a sync job; None for a count that the API did not report."""
 
     added: int | None = None
@@ -54,12 +58,11 @@ class DocumentCounts:
         return zip(DOCUMENT_KINDS, _COUNTS(self), strict=True)
 
 
-DOCUMENT_KINDS = tuple(item.name for item in fields(DocumentCounts))
+DOCUMENT_KINDS = DocumentCounts.__struct_fields__
 _COUNTS = attrgetter(*DOCUMENT_KINDS)
 
 
-@dataclass(frozen=True, slots=True)
-class SyncJob:
+class SyncJob(Struct, frozen=True):
     """One execution of a data source's sync, as one response of the API describes it.
 
     `connector_error` is the documented code of the connector in one of the other error texts; empty if there is none.
@@ -72,7 +75,7 @@ class SyncJob:
     status: str
     started: float
     ended: float | None = None
-    documents: DocumentCounts = field(default_factory=DocumentCounts)
+    documents: DocumentCounts = DocumentCounts()
     error_code: str = ""
     error_message: str = ""
     connector_error: str = ""
@@ -100,7 +103,7 @@ class SyncJob:
 
     def completion_key(self) -> tuple[float, float]:
         """Return a key that sorts ended jobs by their end, and jobs with the same end by their start."""
-        return (self.end_or_start, self.started)
+        return (self.started if self.ended is None else self.ended, self.started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from exporter.domain.counting.content import reached_index
 from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.model import IN_PROGRESS, SyncJobStatus
@@ -122,7 +124,7 @@ class _FullRead:
 
     def _unread_until(self, end: float) -> UnreadRange:
         if self._history and self._history.unread:
-            return replace(self._history.unread, end=end, unparsed_since=None)
+            return structs.replace(self._history.unread, end=end, unparsed_since=None)
         return UnreadRange.between(min(self._polled_to, self._window_start), end)
 
     def _read_time_ranges(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,9 +21,7 @@ from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
 
-    from _typeshed import DataclassInstance
 
 # The exceptions of load functions for a text that no dump function wrote. Numbers and nesting in JSON have no limit.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
@@ -37,9 +35,9 @@ _SCALARS = {
     "forgotten_streak": "evicted_failure_streak",
 }
 
-# Members that were added to the format later. They are written only if they differ from the default.
-_YOUNGER_JOB_MEMBERS = {"data_source_error_code", "has_failure_reasons", "needs_explanation"}
-_YOUNGER_COUNTS = {"skipped", "metadata_scanned", "metadata_modified"}
+# Members that are younger than the format, with their defaults, which are not written.
+_YOUNGER_JOB_MEMBERS = {"data_source_error_code": "", "has_failure_reasons": False, "needs_explanation": False}
+_YOUNGER_COUNTS = dict.fromkeys(("skipped", "metadata_scanned", "metadata_modified"))
 
 
 class _JobRow(msgspec.Struct):
@@ -117,7 +115,7 @@ def dump_totals(history: SourceHistory) -> str:
     totals["failures"] = [[*label, count] for label, count in history.failures.items()]
     totals["durations"] = {status: _dump_histogram(histogram) for status, histogram in history.durations.items()}
     if history.unread is not None:
-        totals["unread"] = _members(history.unread, {"unparsed_since"})
+        totals["unread"] = _members(history.unread, {"unparsed_since": None})
     if history.unparsed is not None:
         totals["unparsed"] = _members(history.unparsed)
     if history.window is not None:
@@ -244,13 +242,13 @@ def load_documents(text: str) -> DocumentsByStatus:
     )
 
 
-def _members(instance: DataclassInstance, optional: AbstractSet[str] = frozenset()) -> dict[str, Any]:
-    """Return the members of a dataclass, without optional members that have their default.
-
-    It makes no deep copy: with `asdict`, commits would be much slower.
-    """
-    members = ((item, getattr(instance, item.name)) for item in fields(instance))
-    return {item.name: value for item, value in members if item.name not in optional or value != item.default}
+def _members(instance: msgspec.Struct, optional: Mapping[str, object] = {}) -> dict[str, Any]:
+    """Return the members of a struct, without optional members that have their default."""
+    members = msgspec.structs.asdict(instance)
+    for name, default in optional.items():
+        if members[name] == default:
+            del members[name]
+    return members
 
 
 def _dump_histogram(histogram: Histogram) -> dict[str, Any]:

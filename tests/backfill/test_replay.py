@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from docs.generate import metrics_page
 from exporter.backfill import Replay, Spool
@@ -273,7 +274,7 @@ def test_an_evicted_job_that_is_listed_again_is_backfilled_only_if_it_was_not_co
     for job in (before, counted, *later):
         history = fold(history, PollData((job,), max(NOON, job.started + HOUR), job.started + HOUR), POLICY)
     assert not {before.execution_id, counted.execution_id} & history.jobs.keys()
-    again = tuple(replace(job, status="SYNCING", ended=None) for job in (before, counted))
+    again = tuple(structs.replace(job, status="SYNCING", ended=None) for job in (before, counted))
     history = fold(history, PollData(again, history.as_of + HOUR, history.as_of + HOUR), POLICY)
     assert {before.execution_id, counted.execution_id} <= history.jobs.keys()
     assert (backfilled_end(before, history), backfilled_end(counted, history)) == (before.ended, math.inf)

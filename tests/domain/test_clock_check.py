@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.clock_check import (
     TOLERANCE,
@@ -106,13 +107,13 @@ def test_of_two_dates_in_a_poll_the_one_closer_to_the_host_is_used(
 def test_a_job_that_counts_after_a_correction_waits_for_its_outcome() -> None:
     """A service may list it as complete before its outcome is known, and a counter cannot be corrected."""
     wrong = NOON + 2 * HOUR
-    job = replace(make_job("unexplained", started=NOON, lasted=HOUR), needs_explanation=True)
+    job = structs.replace(make_job("unexplained", started=NOON, lasted=HOUR), needs_explanation=True)
     before = fold(None, PollData((job,), wrong, wrong, clock_ahead=2 * HOUR), POLICY)
     moved = move_start(before, ClockReading(wrong + 60, 0.0), POLICY, was_polled=True, is_restored=False)
     assert moved.watched_since < NOON + HOUR
     assert moved.completed == {}
     assert [waiting.execution_id for waiting in moved.jobs_in_progress()] == [job.execution_id]
-    after = fold(moved, PollData((replace(job, needs_explanation=False),), wrong + 60, wrong + 60), POLICY)
+    after = fold(moved, PollData((structs.replace(job, needs_explanation=False),), wrong + 60, wrong + 60), POLICY)
     assert after.completed == {"SUCCEEDED": 1}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -76,9 +77,9 @@ def index_snapshots() -> list[ContainerSnapshot]:
 def fleet() -> list[SourceSnapshot]:
     """Build sources in different states."""
     running = make_job("r", "SYNCING", started=NOON + 60, lasted=None, added=10, scanned=40)
-    indexing = replace(running, status="SYNCING_INDEXING", ended=NOON + 600)
-    failed = replace(make_job("f", "FAILED", started=NOON + 60, lasted=90), error_code="InvalidRequest")
-    failed = replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
+    indexing = structs.replace(running, status="SYNCING_INDEXING", ended=NOON + 600)
+    failed = structs.replace(make_job("f", "FAILED", started=NOON + 60, lasted=90), error_code="InvalidRequest")
+    failed = structs.replace(failed, connector_error="SPE-5002", error_message='bad "credentials"\n')
     partly = make_job("p", "INCOMPLETE", started=NOON + 5, lasted=700, modified=993, failed=6)
     empty = poll_at(NOON)
     tally = DocumentTally(QBUSINESS.document_statuses)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.eviction import LATEST_JOBS
 from exporter.domain.counting.history import fold
@@ -223,8 +224,8 @@ def test_a_second_absence_during_a_catch_up_loses_nothing() -> None:
 
 def test_failures_before_the_unread_range_do_not_extend_the_streak() -> None:
     """A job that did not fail may be among the unread ones."""
-    jobs = [replace(job, status="FAILED") for job in jobs_every(300.0, 2000)]
-    jobs[1000] = replace(jobs[1000], status="SUCCEEDED")
+    jobs = [structs.replace(job, status="FAILED") for job in jobs_every(300.0, 2000)]
+    jobs[1000] = structs.replace(jobs[1000], status="SUCCEEDED")
     catch_up = CatchUp(SortedListing(jobs), watched(jobs[-1].started - HOUR))
     catch_up.first_poll()
     while catch_up.history.unread:
@@ -239,7 +240,7 @@ def test_the_end_of_a_job_is_found_after_10200_later_jobs() -> None:
     stuck = make_job("stuck", "SYNCING", started=later[-1].started - HOUR, lasted=None)
     listing = SortedListing([stuck, *later])
     history = fold(None, read_full(listing, POLICY.window), POLICY)
-    listing.jobs[0] = replace(stuck, status="FAILED", ended=NOON + 60)
+    listing.jobs[0] = structs.replace(stuck, status="FAILED", ended=NOON + 60)
     listing.now, listing.requests = NOON + 120, 0
     assert fold(history, read_incremental(listing, POLICY.window, history), POLICY).completed == {"FAILED": 1}
     assert listing.requests <= MAX_PAGES + 6
@@ -247,7 +248,7 @@ def test_the_end_of_a_job_is_found_after_10200_later_jobs() -> None:
 
 def test_a_status_that_never_ends_is_evicted_after_a_week() -> None:
     """The history and the rereads keep their size, although every job has an undocumented status."""
-    jobs = [replace(job, status="PAUSED") for job in jobs_every(3600.0, 24 * 105)]
+    jobs = [structs.replace(job, status="PAUSED") for job in jobs_every(3600.0, 24 * 105)]
     listing = SortedListing(jobs, now=jobs[-1].started)
     history = fold(None, read_full(listing, POLICY.window), POLICY)
     sizes, requests = [], []
@@ -299,7 +300,7 @@ def test_an_entry_that_can_never_be_parsed_is_given_up_after_a_week() -> None:
 
 def test_an_entry_that_cannot_be_parsed_does_not_change_the_streak_while_it_is_read_again() -> None:
     """The other jobs are known, so nothing suggests that one of them did not fail."""
-    jobs = [replace(job, status="FAILED") for job in jobs_every(3 * HOUR, 40)]
+    jobs = [structs.replace(job, status="FAILED") for job in jobs_every(3 * HOUR, 40)]
     listing = SortedListing(jobs, unparsed=frozenset({jobs[20].execution_id}))
     catch_up = CatchUp(listing, watched(jobs[-1].started - HOUR))
     catch_up.run()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.history import fold
 from exporter.domain.model import SourceId
@@ -38,7 +39,7 @@ class ExplainingProvider:
         self.asked.append(job.execution_id.strip("-"))
         if self.error:
             raise self.error
-        return replace(job, status="SUCCEEDED", needs_explanation=False)
+        return structs.replace(job, status="SUCCEEDED", needs_explanation=False)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def provider() -> ExplainingProvider:
 def jobs_from(start: float, count: int) -> tuple[SyncJob, ...]:
     """Build ended jobs, the newest first, in the form of a listing."""
     jobs = [make_job(str(number), "INCOMPLETE", start + number * 60, 30) for number in range(count)]
-    return tuple(replace(job, needs_explanation=True) for job in jobs[::-1])
+    return tuple(structs.replace(job, needs_explanation=True) for job in jobs[::-1])
 
 
 def test_a_long_absence_is_explained_in_steps(provider: Any) -> None:

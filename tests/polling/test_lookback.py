@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.history import fold, newly_ended
 from exporter.domain.counting.source_history import SourceHistory
@@ -173,7 +174,7 @@ def test_a_job_that_changes_between_states_in_progress_is_followed(status: str) 
     stuck = make_job("stuck", "SYNCING", started=NOON - 20 * DAY, lasted=None)
     listing = FakeListing([*hourly(100), stuck])
     history = initial_poll(listing)
-    listing.jobs[-1] = replace(stuck, status=status)
+    listing.jobs[-1] = structs.replace(stuck, status=status)
     listing.requests.clear()
     history = poll(listing, history)
     assert [job.status for job in history.jobs_in_progress()] == [status]
@@ -203,7 +204,7 @@ def test_a_job_with_an_unreadable_entry_has_not_vanished() -> None:
     history = poll(listing, history)
     assert [job.execution_id for job in history.jobs_in_progress()] == [stuck.execution_id]
     listing.unreadable = frozenset()
-    listing.jobs[-1] = replace(stuck, status="ABORTED", ended=NOON + 400)
+    listing.jobs[-1] = structs.replace(stuck, status="ABORTED", ended=NOON + 400)
     listing.now = NOON + 600
     assert poll(listing, history).completed == {"ABORTED": 1}
 
@@ -217,7 +218,7 @@ def test_a_full_reread_searches_a_job_that_had_vanished() -> None:
     listing.now = NOON + 300
     history = poll(listing, history)
     assert history.jobs_in_progress() == []
-    listing.jobs.append(replace(stuck, status="ABORTED", ended=NOON + 400))
+    listing.jobs.append(structs.replace(stuck, status="ABORTED", ended=NOON + 400))
     listing.now = NOON + 6 * HOUR
     found = fold(history, read_full(listing, POLICY.window, history), POLICY)
     assert found.completed == {"ABORTED": 1}

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from exporter.domain.clock_check import ClockReading
@@ -342,7 +343,7 @@ def test_a_date_that_is_wrong_again_makes_no_history_count(rig: PollerRig, clock
 
     def explain(_: SourceId, job: SyncJob) -> SyncJob:
         rig.provider.clock.update(formatdate(clock.time() - 2 * HOUR, usegmt=True))
-        return replace(job, needs_explanation=False)
+        return structs.replace(job, needs_explanation=False)
 
     service = replace(QBUSINESS, permissions=(*QBUSINESS.permissions, Permission("GetJob", Use.SYNC_JOB, 3)))
     source = replace(rig.source, id=SourceId(service, rig.source.id.path))
@@ -350,7 +351,7 @@ def test_a_date_that_is_wrong_again_makes_no_history_count(rig: PollerRig, clock
     rig.sources.watch(source, since=rig.provider.clock.read())
     rig.provider.now -= 2 * HOUR
     rig.provider.explain = explain  # type: ignore[attr-defined]
-    rig.provider.jobs = [replace(make_job(started=NOON - HOUR, lasted=60), needs_explanation=True)]
+    rig.provider.jobs = [structs.replace(make_job(started=NOON - HOUR, lasted=60), needs_explanation=True)]
     rig.poller.poll(source)
     assert rig.observer.ended_jobs == []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from exporter.domain.snapshots import PollFailure
 from exporter.domain.units import DAY, HOUR
 from exporter.errors import Reason
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def failed(ago: float, number: int = 0, connector: str = "", code: str = "InvalidRequest") -> SyncJob:
     """Return a job that failed `ago` seconds before NOON."""
-    return replace(ended_job("FAILED", ago, number), connector_error=connector, error_code=code)
+    return structs.replace(ended_job("FAILED", ago, number), connector_error=connector, error_code=code)
 
 
 def causes_of(*snapshots: SourceSnapshot) -> Any:

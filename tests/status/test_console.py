@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.model import Location
 from exporter.domain.units import HOUR
@@ -97,7 +98,7 @@ def test_the_query_selects_the_failed_documents_of_a_run() -> None:
 
 def test_the_query_of_a_run_in_progress_ends_now() -> None:
     """The end of the run is not known yet, even if AWS reports one."""
-    running = replace(running_job(HOUR, "SYNCING_INDEXING"), ended=NOON - HOUR / 2)
+    running = structs.replace(running_job(HOUR, "SYNCING_INDEXING"), ended=NOON - HOUR / 2)
     query = query_of(links_of(running)["runs"][running.execution_id]["failed_documents"])
     assert (query["start"], query["end"]) == ("2026-09-21T13:13:20.000Z", "2026-09-21T14:13:20.000Z")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.model import DOCUMENT_KINDS
 from exporter.domain.snapshots import PollFailure
@@ -173,7 +174,7 @@ def test_the_end_time_of_a_job_in_progress_is_ignored() -> None:
 def test_the_last_error_is_complete_and_current_until_a_later_run_ends() -> None:
     """A later success does not hide the error, but marks it as not current."""
     text = "SPE-5122 expired\n" + "x" * 2031
-    failed = replace(
+    failed = structs.replace(
         ended_job("FAILED", HOUR),
         error_code="InvalidRequest",
         error_message=text,
@@ -242,7 +243,7 @@ def test_sources_are_sorted_by_severity_then_by_name() -> None:
 def test_filters_are_combined(query: dict[str, str], names: set[str]) -> None:
     """Words match parts of texts in any case; applications, types and ids match exactly."""
     fine = ended_job("SUCCEEDED", HOUR, scanned=9)
-    failed = replace(ended_job("FAILED", HOUR), error_message="the token has expired")
+    failed = structs.replace(ended_job("FAILED", HOUR), error_message="the token has expired")
     files = make_snapshot(3, "files", fine, type="S3")
     files = replace(
         files,

@@ -6,10 +6,10 @@ import resource
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.history import fold
 from exporter.domain.counting.source_history import PollData, SourceHistory
@@ -66,7 +66,7 @@ def full_disk() -> Iterator[None]:
 def make_history(jobs: int = 3) -> SourceHistory:
     """Build a history with counted jobs, failures, documents and durations, and one job in progress."""
     failed = [make_job(f"j{n}", "FAILED", started=NOON + n, added=n) for n in range(jobs)]
-    ended = [replace(job, connector_error="SPE-5002", data_source_error_code="spe-5002") for job in failed]
+    ended = [structs.replace(job, connector_error="SPE-5002", data_source_error_code="spe-5002") for job in failed]
     running = make_job("r", "SYNCING", started=NOON, lasted=None)
     return fold(fold(None, PollData((), NOON, NOON), POLICY), PollData((*ended, running), NOON, NOON), POLICY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from exporter.config import ObjectiveConfig
@@ -56,7 +57,7 @@ def with_durations(snapshot: SourceSnapshot, seconds: float, times: int) -> Sour
     """Return a source whose counted syncs had this duration."""
     assert snapshot.history
     counts = (*(0 for _ in POLICY.duration_buckets), times)
-    histogram = replace(Histogram.empty(POLICY.duration_buckets), counts=counts, sum=seconds * times)
+    histogram = structs.replace(Histogram.empty(POLICY.duration_buckets), counts=counts, sum=seconds * times)
     return replace(snapshot, history=replace(snapshot.history, durations={"SUCCEEDED": histogram}))
 
 
@@ -67,7 +68,7 @@ def example_sources() -> list[SourceSnapshot]:
     incomplete = [ended_job("INCOMPLETE", (n + 0.5) * DAY, n, scanned=100, failed=1) for n in range(9)]
     aborted = [ended_job("ABORTED", (n + 1) * HOUR, n) for n in range(5)]
     nothing = ended_job("SUCCEEDED", HOUR, added=0, scanned=120)
-    first_added = replace(nothing.documents, added=1)
+    first_added = structs.replace(nothing.documents, added=1)
     unpolled = replace(make_snapshot(1, "unpolled"), history=None, polled_at=None)
     sources = [
         make_snapshot(1, "fine", fine),
@@ -144,7 +145,7 @@ def example_sources() -> list[SourceSnapshot]:
         make_snapshot(52, "succeeded-with-failed", ended_job("SUCCEEDED", HOUR, scanned=100, failed=40)),
         make_snapshot(53, "failed-documents-long-ago", ended_job("SUCCEEDED", DAY, scanned=100, failed=40)),
         make_snapshot(54, "first-added-nothing", nothing, created=NOON - 3 * HOUR),
-        make_snapshot(55, "first-added-one", replace(nothing, documents=first_added), created=NOON - 3 * HOUR),
+        make_snapshot(55, "first-added-one", structs.replace(nothing, documents=first_added), created=NOON - 3 * HOUR),
         make_snapshot(56, "added-nothing-later", nothing, created=NOON - 2 * DAY),
     ]
     ids = [snapshot.source.id for snapshot in sources]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from exporter.domain.units import HOUR
 from exporter.web.server.server import WebServer
@@ -54,7 +55,7 @@ class StatusSite:
 
 def hostile_source() -> SourceSnapshot:
     """Return a source with markup, template syntax and invisible characters in all its texts."""
-    failed = replace(ended_job("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])
+    failed = structs.replace(ended_job("FAILED", HOUR), error_message=HOSTILE, error_code=HOSTILE[:60])
     return replace(make_snapshot(90, "hostile", failed), container="<i>\u202e")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 from playwright.sync_api import expect, sync_playwright
 
 from exporter.domain.units import HOUR
@@ -229,7 +230,7 @@ def test_filters_work_without_javascript(browser: Browser, served: StatusSite) -
 def test_a_shared_cause_is_at_the_top_and_filters(browser: Browser, java_script: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     """111 of 2,500 data sources fail for one reason. Its link shows them, and further filters add up."""
     fine = ended_job("SUCCEEDED", HOUR, scanned=5)
-    broken = replace(ended_job("FAILED", HOUR), connector_error="SPE-5001")
+    broken = structs.replace(ended_job("FAILED", HOUR), connector_error="SPE-5001")
     many = [make_snapshot(n, f"share-{n:04}", broken if n < 111 else fine) for n in range(MANY)]
     with (
         serve_status(StatusFixture.of(many)) as site,

@@ -17,6 +17,7 @@ from hatchling.builders.wheel import WheelBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from exporter.cli.demo import demo_fleets
 from exporter.domain.units import HOUR
@@ -211,7 +212,7 @@ def test_no_text_changes_the_elements_of_the_page(text: str) -> None:
     """This holds for any message, name, label and search word."""
 
     def elements(text: str) -> list[str]:
-        failed = replace(ended_job("FAILED", HOUR), error_message=text, error_code=text, connector_error=text)
+        failed = structs.replace(ended_job("FAILED", HOUR), error_message=text, error_code=text, connector_error=text)
         source = make_snapshot(1, "x", failed, type=text, status=text)
         source = replace(source, container=text, source=replace(source.source, labels=(("team", text),)))
         page = page_of(StatusFixture.of([source]), q="1")
@@ -314,8 +315,10 @@ def test_unknown_counts_are_dashes_and_not_zero() -> None:
 
 def test_the_error_of_a_run_has_its_code_once() -> None:
     """Messages of connectors often begin with the code; the table does not repeat it."""
-    coded = replace(ended_job("FAILED", HOUR, 1), connector_error="CNF-5572", error_message="CNF-5572 token expired")
-    plain = replace(ended_job("FAILED", 2 * HOUR, 2), error_code="InvalidRequest", error_message="no access")
+    coded = structs.replace(
+        ended_job("FAILED", HOUR, 1), connector_error="CNF-5572", error_message="CNF-5572 token expired"
+    )
+    plain = structs.replace(ended_job("FAILED", 2 * HOUR, 2), error_code="InvalidRequest", error_message="no access")
     page = page_of(StatusFixture.of([make_snapshot(1, "wiki", coded, plain)]))
     cells = re.findall(r'<td class="truncated">(.*?)</td>', page)
     assert [re.sub(r"<[^>]+>", "", cell) for cell in cells] == ["CNF-5572 token expired", "InvalidRequest no access"]
@@ -323,8 +326,12 @@ def test_the_error_of_a_run_has_its_code_once() -> None:
 
 def test_all_codes_of_an_error_are_on_the_page_beside_the_message() -> None:
     """DataSourceErrorCode is shown in full, but only once if it is the code of the connector."""
-    raw = replace(ended_job("FAILED", HOUR, 1), data_source_error_code="S3.AccessDenied", error_message="no access")
-    coded = replace(raw, connector_error="SPE-5001", data_source_error_code="SPE-5001", error_code="InvalidRequest")
+    raw = structs.replace(
+        ended_job("FAILED", HOUR, 1), data_source_error_code="S3.AccessDenied", error_message="no access"
+    )
+    coded = structs.replace(
+        raw, connector_error="SPE-5001", data_source_error_code="SPE-5001", error_code="InvalidRequest"
+    )
     pages = [page_of(StatusFixture.of([make_snapshot(1, "hr", job)])) for job in (raw, coded)]
     codes = [
         re.findall(r"<code>([^<]+)</code>", page.partition('class="codes">')[2].partition("</p>")[0]) for page in pages

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import structs
 
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting.counting_policy import CountingPolicy
@@ -105,4 +106,4 @@ def _history(kind: int, now: float) -> SourceHistory:
 def _parse(job: PlannedJob, now: float) -> SyncJob:
     counts = job.document_counts(now)
     running = SyncJob(job.execution_id, job.status(now), job.started, documents=DocumentCounts(**counts))
-    return running if job.ends > now else replace(running, ended=job.ends)
+    return running if job.ends > now else structs.replace(running, ended=job.ends)

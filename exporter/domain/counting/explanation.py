@@ -23,6 +23,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from exporter.domain.counting.eviction import was_evicted
 from exporter.domain.counting.merged_job import MergedJob
 from exporter.domain.counting.tracked_job import CountState
@@ -79,12 +81,12 @@ def with_explanations(
 
 def without_outcome(job: SyncJob, reason: str) -> SyncJob:
     """Return a job whose outcome AWS refuses to return, for a reason. It keeps the worst possible status."""
-    return replace(job, needs_explanation=False, error_message=f"outcome unknown: {reason}")
+    return structs.replace(job, needs_explanation=False, error_message=f"outcome unknown: {reason}")
 
 
 def waiting_for_outcome(job: SyncJob) -> SyncJob:
     """Return a job as in progress, because it will be counted and is not explained yet."""
-    return replace(job, status=SyncJobStatus.SYNCING, ended=None, needs_explanation=False)
+    return structs.replace(job, status=SyncJobStatus.SYNCING, ended=None, needs_explanation=False)
 
 
 def _is_due(history: SourceHistory | None, poll: PollData, merged: MergedJob) -> bool:
@@ -116,7 +118,7 @@ def _known(
         return explained[listed.execution_id]
     known = _explanation_in(history, listed) if history else None
     if known is not None:
-        return replace(known, documents=listed.documents)
+        return structs.replace(known, documents=listed.documents)
     if listed.execution_id in waiting:
         return waiting_for_outcome(listed)
     return listed

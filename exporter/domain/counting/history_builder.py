@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from exporter.domain.counting.eviction import was_evicted
 from exporter.domain.counting.merged_job import merge_counts
 from exporter.domain.counting.source_history import Exemplar, Histogram
@@ -79,7 +81,7 @@ class HistoryBuilder:
         for execution_id in poll.vanished & self._jobs.keys():
             tracked = self._jobs[execution_id]
             if tracked.vanished_at is None:
-                self._jobs[execution_id] = replace(tracked, vanished_at=poll.as_of)
+                self._jobs[execution_id] = structs.replace(tracked, vanished_at=poll.as_of)
 
     def _track_new(self, merged: MergedJob, initial_poll_end: float | None) -> TrackedJob:
         counts_from_zero = merged.job.started >= self._before.watched_since and initial_poll_end is None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
 
 from exporter.domain.counting.streaks import FAILURES, WITHOUT_CONTENT
 from exporter.domain.counting.tracked_job import ended_jobs
@@ -45,8 +47,7 @@ class PollData:
     window: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exemplar:
+class Exemplar(Struct, frozen=True):
     """One observation in a histogram bucket: the job's execution id, its duration, and when it ended."""
 
     execution_id: str
@@ -54,8 +55,7 @@ class Exemplar:
     timestamp: float
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """Durations in buckets, and their sum in seconds.
 
     `counts` are per bucket and not cumulative. The last one is for durations above all bounds.
@@ -78,7 +78,7 @@ class Histogram:
         counts, exemplars = list(self.counts), list(self.exemplars)
         counts[bucket] += 1
         exemplars[bucket] = exemplar
-        return replace(self, counts=tuple(counts), sum=self.sum + exemplar.seconds, exemplars=tuple(exemplars))
+        return structs.replace(self, counts=tuple(counts), sum=self.sum + exemplar.seconds, exemplars=tuple(exemplars))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from exporter.domain.counting.content import reached_index
+from exporter.domain.model import DocumentCounts, SyncJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from exporter.domain.model import DocumentCounts, SyncJob
 
 
 class CountState(StrEnum):
@@ -23,8 +23,7 @@ class CountState(StrEnum):
     EVICTED = "forgotten"  # the job ended, was evicted and has been listed again: it changes no total
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedJob:
+class TrackedJob(Struct, frozen=True):
     """The last entry of a job, and how much of the job is in the totals.
 
     `max_counts` has the highest document counts seen so far. `counts_from_zero` is true if all documents of the job

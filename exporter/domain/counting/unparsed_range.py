@@ -14,7 +14,7 @@ a date, or until Thursday of the next week.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exporter.domain.counting.unread_range import UnreadRange
 from exporter.domain.units import DAY
@@ -22,8 +22,7 @@ from exporter.domain.units import DAY
 MAX_RETRY_AGE = 7 * DAY  # an entry that cannot be parsed is abandoned after this time
 
 
-@dataclass(frozen=True, slots=True)
-class UnparsedRange:
+class UnparsedRange(Struct, frozen=True):
     """The range of start times from `start` to `end`.
 
     `since` is the time of the first poll that could not parse an entry in it.

@@ -16,8 +16,9 @@ Example: the range is Monday to Friday, and the first step has read Monday, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
 
 from exporter.domain.units import DAY, MINUTE
 
@@ -29,8 +30,7 @@ MIN_STEP = MINUTE
 OVERLAP = 9  # the number of jobs that a step reads again
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadRange:
+class UnreadRange(Struct, frozen=True):
     """The range of start times from `start` to `end`, which may have jobs that no poll has read.
 
     Invariant: every job that started before `start` has been read, and every job that started after `end` has been read
@@ -62,7 +62,7 @@ class UnreadRange:
 
     def halve_step(self) -> UnreadRange:
         """Return the range after a step that was too long."""
-        return replace(self, step=max(MIN_STEP, self.step / 2))
+        return structs.replace(self, step=max(MIN_STEP, self.step / 2))
 
     def after_step(self, starts: Sequence[float], *, is_short: bool) -> UnreadRange | None:
         """Return the rest of the range after a step has read its part; None if nothing is left.
@@ -72,7 +72,7 @@ class UnreadRange:
         if self.next_end >= self.end:
             return None
         read = sorted(start for start in starts if start <= self.next_end)
-        return replace(
+        return structs.replace(
             self,
             start=max(self.start, read[-OVERLAP]) if len(read) >= OVERLAP else self.start,
             read_to=self.next_end,

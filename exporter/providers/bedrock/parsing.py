@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from exporter.domain.documents import Document
 from exporter.domain.model import TERMINAL, ContainerFacts, Description, SyncJobStatus
@@ -56,7 +57,7 @@ def listed_job(job: SyncJob) -> SyncJob:
     """
     status = _STATUSES.get(job.status, job.status)
     is_terminal = status in TERMINAL
-    return replace(job, status=status, ended=job.ended if is_terminal else None, needs_explanation=is_terminal)
+    return structs.replace(job, status=status, ended=job.ended if is_terminal else None, needs_explanation=is_terminal)
 
 
 def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> SyncJob:
@@ -71,7 +72,7 @@ def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> Sy
         raise ProviderError(Reason.MALFORMED_RESPONSE, f"malformed response: {problem}")
     reasons, job = parse_reasons(raw), listed_job(parsed)
     is_flawless = parsed.status == "COMPLETE" and not job.documents.failed and not reasons
-    return replace(
+    return structs.replace(
         job,
         status=SyncJobStatus.SUCCEEDED if is_flawless else job.status,
         error_code=kind_of(reasons),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.content import reached_index
 from exporter.domain.model import DocumentCounts, SyncJobStatus
@@ -39,7 +38,7 @@ def test_an_incomplete_job_counts_unless_all_documents_failed(counts: DocumentCo
 )
 def test_ignored_documents_do_not_count_as_content(counts: DocumentCounts, *, reached: bool) -> None:
     """A job with failure reasons and without changes may have ignored all scanned documents."""
-    job = replace(make_job("ignored", "INCOMPLETE", NOON, 60), has_failure_reasons=True)
+    job = structs.replace(make_job("ignored", "INCOMPLETE", NOON, 60), has_failure_reasons=True)
     assert reached_index(job, counts) is reached
 
 

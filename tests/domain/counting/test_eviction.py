@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.eviction import UNFINISHED_RETENTION
 from exporter.domain.counting.history import fold
@@ -86,7 +87,7 @@ def test_an_evicted_job_is_not_counted_again() -> None:
 def test_an_evicted_job_with_an_undocumented_status_is_not_counted_again() -> None:
     """It is in the state EVICTED as soon as it is listed again."""
     history = after_daily_jobs()
-    again = make_poll(replace(DAILY[0], status="PAUSED"), at=DAILY[0].started + 6 * DAY)
+    again = make_poll(structs.replace(DAILY[0], status="PAUSED"), at=DAILY[0].started + 6 * DAY)
     history = fold(history, again, POLICY)
     assert history.jobs[DAILY[0].execution_id].count_state is CountState.EVICTED
     history = fold(history, replace(again, jobs=(DAILY[0],)), POLICY)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from exporter.domain.counting.explanation import unexplained, with_explanations, without_outcome
 from exporter.domain.counting.history import fold
@@ -21,12 +22,12 @@ LATER = NOON + HOUR
 
 def listed(name: str, started: float, **documents: int) -> SyncJob:
     """Build an ended job in the form of a listing, with the worst status that is possible."""
-    return replace(make_job(name, "INCOMPLETE", started, 60, **documents), needs_explanation=True)
+    return structs.replace(make_job(name, "INCOMPLETE", started, 60, **documents), needs_explanation=True)
 
 
 def succeeded(job: SyncJob) -> SyncJob:
     """Return a job with its outcome."""
-    return replace(job, status="SUCCEEDED", needs_explanation=False)
+    return structs.replace(job, status="SUCCEEDED", needs_explanation=False)
 
 
 def explain(history: SourceHistory | None, poll: PollData, *explained: SyncJob) -> SourceHistory:
@@ -73,12 +74,12 @@ def test_a_job_that_is_listed_again_keeps_its_outcome_and_its_end(moved: float) 
     job = listed("a", NOON + 60, added=5)
     before = explain(explain(None, make_poll()), make_poll(job, at=LATER), job)
     assert job.ended is not None
-    again = replace(job, ended=job.ended + moved, documents=replace(job.documents, added=7))
+    again = structs.replace(job, ended=job.ended + moved, documents=structs.replace(job.documents, added=7))
     poll = make_poll(again, at=LATER + 60)
     assert unexplained(before, poll).due == unexplained(before, poll).shown == ()
     after = explain(before, poll)
     assert (after.last_completed(), after.documents["added"]) == (
-        replace(succeeded(job), documents=again.documents),
+        structs.replace(succeeded(job), documents=again.documents),
         7,
     )
     assert dict(after.completed) == {"SUCCEEDED": 1}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exporter.domain.counting.history import CHECKPOINT_INTERVAL, fold, newly_ended, rebucket
 from exporter.domain.counting.source_history import PollData
@@ -113,7 +114,7 @@ def test_a_count_that_decreases_or_is_missing_changes_nothing(kind: str) -> None
     """Only an increase above the highest count adds to the total."""
     counts = [10, 4, None, 10, 12]
     running = make_job("a", "SYNCING", started=NOON + 1, lasted=None)
-    jobs = [replace(running, documents=DocumentCounts(**{kind: count})) for count in counts]
+    jobs = [structs.replace(running, documents=DocumentCounts(**{kind: count})) for count in counts]
     history = fold_polls(make_poll(), *[make_poll(job, at=NOON + 10 + n) for n, job in enumerate(jobs)])
     assert history.documents == {kind: 12}
 
@@ -147,7 +148,7 @@ def test_an_undocumented_status_is_kept_and_does_not_end_a_job() -> None:
 def test_an_undocumented_status_does_not_make_an_old_job_count() -> None:
     """A job that ended before the initial poll is not counted after its status has been undocumented."""
     done = make_job("a", started=NOON - HOUR, added=3)
-    history = fold_polls(make_poll(replace(done, status="PAUSED")), make_poll(done, at=NOON + 60))
+    history = fold_polls(make_poll(structs.replace(done, status="PAUSED")), make_poll(done, at=NOON + 60))
     assert (history.completed, history.documents) == ({}, {"added": 0})
 
 
@@ -164,13 +165,15 @@ def test_a_stale_response_does_not_restart_a_job() -> None:
 def test_failure_labels_have_a_limited_number_of_values() -> None:
     """Undocumented error codes become `other`, and so do connector codes after the first twenty of a source."""
     jobs = [
-        replace(make_job(f"j{n}", "FAILED", started=NOON + n), error_code="Odd", connector_error=f"SPE-{5000 + n}")
+        structs.replace(
+            make_job(f"j{n}", "FAILED", started=NOON + n), error_code="Odd", connector_error=f"SPE-{5000 + n}"
+        )
         for n in range(25)
     ]
     history = fold_polls(make_poll(), *[make_poll(job, at=NOON + HOUR + n) for n, job in enumerate(jobs)])
     assert len(history.failures) == 21
     assert history.failures["other", "other"] == 5
-    again = replace(jobs[0], execution_id="again".ljust(36, "-"))
+    again = structs.replace(jobs[0], execution_id="again".ljust(36, "-"))
     history = fold(history, make_poll(again, at=NOON + 2 * HOUR), POLICY)
     assert history.failures["other", "SPE-5000"] == 2
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from exporter.domain.counting import eviction
 from exporter.domain.counting.history_builder import HistoryBuilder
 from exporter.domain.counting.tracked_job import CountState
@@ -101,7 +103,7 @@ def loses_document_counts_in_a_restart(patch: pytest.MonkeyPatch) -> None:
 
     def load_job(text: Any) -> Any:
         tracked = original(text)
-        return tracked if tracked.job.is_terminal else replace(tracked, max_counts=type(tracked.max_counts)())
+        return tracked if tracked.job.is_terminal else structs.replace(tracked, max_counts=type(tracked.max_counts)())
 
     patch.setattr(codec, "load_job", load_job)
 

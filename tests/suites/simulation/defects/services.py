@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from exporter.domain.model import SyncJobStatus
 from exporter.polling.explainer import Explainer
 from exporter.providers.bedrock.parsing import parse_explained
@@ -42,7 +44,7 @@ def takes_complete_for_succeeded(patch: pytest.MonkeyPatch) -> None:
 
     def always_succeeded(raw: Any, *arguments: Any) -> Any:
         job = parse_explained(raw, *arguments)
-        return replace(job, status=SyncJobStatus.SUCCEEDED) if raw["status"] == "COMPLETE" else job
+        return structs.replace(job, status=SyncJobStatus.SUCCEEDED) if raw["status"] == "COMPLETE" else job
 
     patch.setattr("exporter.providers.bedrock.provider.parse_explained", always_succeeded)
 
