@@ -77,7 +77,7 @@ class StateContext:
 
 
 class LocalState:
-    """A state file, which belongs to this process alone."""
+    """A state file, which belongs to this process only."""
 
     def __init__(self, store: Store, path: str) -> None:
         self._store = store

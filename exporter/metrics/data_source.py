@@ -86,8 +86,8 @@ DESCRIPTION_FAMILIES: tuple[AnyFamily, ...] = (
 SCHEDULE_FAMILIES: tuple[AnyFamily, ...] = (
     Gauge(
         "data_source_previous_scheduled_sync_timestamp_seconds",
-        "Last time at which the {cron_schedule} of the data source fired, absent if it has not fired since {updated}, "
-        f"{_COMPUTED}",
+        f"Last time at which the {{cron_schedule}} of the data source fired, {_COMPUTED} "
+        "Absent if it has not fired since {updated}.",
         lambda view: optional_sample(view.previous_firing),
     ),
     Gauge(
