@@ -1,7 +1,8 @@
 """Measures replicas with 200 targets and 100,000 data sources, and the capacity of one core of PostgreSQL.
 
-`python -m benchmarks.replicas.scale [TARGETS SOURCES]`, with the number of data sources in each target; without both,
-the results are written into benchmarks/README.md. The full size may need 10 GB of memory.
+`python -m benchmarks.replicas.scale [TARGETS SOURCES] [--write]`, with the number of data sources in each target.
+Without a size, or with `--write`, the results are written into benchmarks/README.md. The full size needs 10 GB of
+memory.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from exporter.domain.replicas import BEAT_INTERVAL
 from exporter.domain.units import MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.replicas.scale.measure import ScaleResult
 
 FULL = ScaleSize(200, 500)
+WRITE = "--write"
 MEGABYTE = 1e6
 PAPER = ((4, 200), (40, 2_000))  # replicas and targets
 USAGE_COLUMNS = ("replica", "targets", "data sources", "memory", "CPU, cores", "slowest scrape")
@@ -34,11 +38,12 @@ PAPER_COLUMNS = ("data sources", "targets", "replicas", "a beat", "a data source
 def main(arguments: list[str]) -> int:
     """Measure, print the results, and write them into the page if no size is given."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    size = ScaleSize(*map(int, arguments)) if arguments else FULL
+    numbers = [int(each) for each in arguments if each != WRITE]
+    size = ScaleSize(*numbers) if numbers else FULL
     measured = measure(size)
     results = "\n\n".join([environment(), usages(size, measured), sentences(size, measured), capacity()])
     print(results)
-    if not arguments:
+    if not numbers or WRITE in arguments:
         write_section("replicas at scale", results)
     return 0
 
@@ -61,23 +66,33 @@ def usages(size: ScaleSize, measured: ScaleResult) -> str:
 
 def sentences(size: ScaleSize, measured: ScaleResult) -> str:
     """Return sentences with the measurements of the whole cluster."""
+    first, take_over, start = measured.first_start, measured.take_over, measured.start
     return "\n".join(
         f"- {sentence}."
         for sentence in (
-            f"{size.targets * size.sources:,} data sources have {JOBS} jobs each, and one in {SYNCING} is syncing",
-            f"At most {size.targets * POLL_RATE:,} of them are polled in a second, as after a start",
+            f"This run had {size.targets} targets with {size.sources} data sources each",
+            f"All data sources have {JOBS} jobs each, and one in {SYNCING} is syncing",
+            f"At most {size.targets * POLL_RATE:,.0f} of them are polled in a second, as after a start",
             f"The database has {measured.database_bytes / MEGABYTE:,.0f} MB",
             f"The server runs {measured.work.transactions:.1f} transactions in a second",
             f"It writes {measured.work.log_bytes / 1000:,.0f} kB to its log, and uses {measured.work.cpu:.2f} cores",
-            f"Replicas that start together own and expose everything after {measured.first_start:.0f} s",
-            f"After a kill, all targets of the replica had another owner within {measured.take_over.owned:.0f} s",
-            f"All of them were exposed within {measured.take_over.exposed:.0f} s",
-            f"Targets of other replicas that moved meanwhile: {measured.take_over.moved}",
-            f"Another replica listened {measured.start.listens:.0f} s after its start",
-            f"Until then it used {measured.start.cpu:.1f} s of CPU time",
-            f"It owned its share after {measured.start.balanced:.0f} s",
+            f"Replicas that start together own and expose everything after {first.exposed:.0f} s",
+            f"Other programs used {first.others:.1f} processors meanwhile, and {measured.others:.1f} during the polls",
+            f"Until then each of them uses {_span(first.cpu)} s of CPU time",
+            f"After a kill, all targets of the replica had another owner within {take_over.owned:.0f} s",
+            f"All of them were exposed within {take_over.exposed:.0f} s",
+            f"The other replicas used {_span(take_over.cpu)} s of CPU time each in these seconds",
+            f"Targets of other replicas that moved meanwhile: {take_over.moved}",
+            f"Another replica listened {start.listens:.0f} s after its start",
+            f"Until then it used {start.listens_cpu:.1f} s of CPU time",
+            f"It owned its share after {start.balanced:.0f} s",
+            f"Until then it used {start.balanced_cpu:.0f} s of CPU time",
         )
     )
+
+
+def _span(seconds: Sequence[float]) -> str:
+    return f"{min(seconds):.1f} to {max(seconds):.1f}"
 
 
 def capacity() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from benchmarks.replicas.scale.accounts import serve_accounts
+from benchmarks.replicas.scale.machine import OtherLoad
 from benchmarks.replicas.scale.ownership import are_exposed, is_balanced, loads, read_ownership
 from benchmarks.replicas.scale.replica import MeasuredReplica, write_config
 from benchmarks.replicas.scale.saved_targets import save_targets
 from benchmarks.replicas.scale.server import SETTINGS, ServerMeter
-from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.replicas.scale.fleet import ScaleSize
     from benchmarks.replicas.scale.ownership import Ownership
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 STEADY = 60.0  # seconds of measured polls
 SCRAPE_INTERVAL = 15.0  # seconds, the shortest one that is usual for Prometheus
 TIMEOUT = 600.0  # seconds for each step
+CHECK_INTERVAL = 0.2  # seconds between two queries of the owners
 
 
 class ReplicaUsage(NamedTuple):
@@ -38,23 +40,35 @@ class ReplicaUsage(NamedTuple):
     scrape: float
 
 
+class FirstStart(NamedTuple):
+    """The seconds until replicas that start together expose everything, and the CPU seconds of each until then."""
+
+    exposed: float
+    cpu: list[float]
+    others: float
+    """The processors that other programs used meanwhile."""
+
+
 class TakeOver(NamedTuple):
     """The seconds from a kill until all targets of the replica have other owners, and until these expose them.
 
-    `moved` is the number of targets of other replicas whose owner changed meanwhile.
+    `cpu` are the CPU seconds of each of the other replicas meanwhile, and `moved` is the number of their own targets
+    that changed the owner.
     """
 
     owned: float
     exposed: float
+    cpu: list[float]
     moved: int
 
 
 class Start(NamedTuple):
-    """The seconds and CPU seconds until a new replica listens, and the seconds until it has its share."""
+    """The seconds and CPU seconds until a new replica listens, and until it has its share."""
 
     listens: float
-    cpu: float
+    listens_cpu: float
     balanced: float
+    balanced_cpu: float
 
 
 class ScaleResult(NamedTuple):
@@ -62,8 +76,10 @@ class ScaleResult(NamedTuple):
 
     usages: list[ReplicaUsage]
     work: ServerWork
+    others: float
+    """The processors that other programs used while these two were measured."""
     database_bytes: int
-    first_start: float
+    first_start: FirstStart
     take_over: TakeOver
     start: Start
 
@@ -107,21 +123,48 @@ class ScaledCluster:
 
     def until_balanced(self, replicas: Sequence[MeasuredReplica]) -> None:
         """Wait until each replica owns its share."""
-        eventually(lambda: is_balanced(self.ownership(), len(replicas)), TIMEOUT)
+        wait_until(lambda: is_balanced(self.ownership(), len(replicas)))
 
 
 def measure(size: ScaleSize) -> ScaleResult:
     """Run everything once."""
     with ScaledCluster(size) as cluster:
-        began, before = time.monotonic(), cluster.ownership()
-        replicas = cluster.start("a", "b", "c", "d")
-        eventually(lambda: are_exposed(cluster.ownership(), before), TIMEOUT)
-        first_start = time.monotonic() - began
+        report("state written")
+        replicas, first_start = measure_first_start(cluster)
+        report(first_start)
         cluster.until_balanced(replicas)
+        load = OtherLoad(cluster.meter)
         usages, work = measure_steady(cluster, replicas)
-        take_over = measure_take_over(cluster, replicas.pop())
+        others = load.processors()
+        report(usages)
+        killed = replicas.pop()
+        take_over = measure_take_over(cluster, killed, replicas)
+        report(take_over)
         start = measure_start(cluster, replicas)
-        return ScaleResult(usages, work, cluster.meter.database_bytes(), first_start, take_over, start)
+        return ScaleResult(usages, work, others, cluster.meter.database_bytes(), first_start, take_over, start)
+
+
+def report(progress: object) -> None:
+    """Print a result on stderr as soon as it is known: the whole run takes minutes."""
+    print(f"{time.strftime('%H:%M:%S')} {progress}", file=sys.stderr, flush=True)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition of the whole cluster holds. Each check is a query, whose cost must not matter."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {TIMEOUT:g} seconds")
+        time.sleep(CHECK_INTERVAL)
+
+
+def measure_first_start(cluster: ScaledCluster) -> tuple[list[MeasuredReplica], FirstStart]:
+    """Start all replicas at once, and wait until everything is exposed."""
+    began, before, load = time.monotonic(), cluster.ownership(), OtherLoad(cluster.meter)
+    replicas = cluster.start("a", "b", "c", "d")
+    wait_until(lambda: are_exposed(cluster.ownership(), before))
+    exposed, cpu = time.monotonic() - began, [replica.cpu for replica in replicas]
+    return replicas, FirstStart(exposed, cpu, load.processors())
 
 
 def measure_steady(cluster: ScaledCluster, replicas: list[MeasuredReplica]) -> tuple[list[ReplicaUsage], ServerWork]:
@@ -140,22 +183,24 @@ def measure_steady(cluster: ScaledCluster, replicas: list[MeasuredReplica]) -> t
     return usages, cluster.meter.read().since(server).per(seconds)
 
 
-def measure_take_over(cluster: ScaledCluster, killed: MeasuredReplica) -> TakeOver:
+def measure_take_over(cluster: ScaledCluster, killed: MeasuredReplica, others: Sequence[MeasuredReplica]) -> TakeOver:
     """Kill a replica, and wait until others expose its targets."""
     killed.kill()
-    began, before = time.monotonic(), cluster.ownership()
+    began, before, cpu = time.monotonic(), cluster.ownership(), [replica.cpu for replica in others]
     lost = {key: each for key, each in before.items() if each.owner == killed.address}
-    eventually(lambda: not {"", killed.address} & set(loads(cluster.ownership())), TIMEOUT)
+    wait_until(lambda: not {"", killed.address} & set(loads(cluster.ownership())))
     owned = time.monotonic() - began
-    eventually(lambda: are_exposed(cluster.ownership(), lost), TIMEOUT)
-    seconds, after = time.monotonic() - began, cluster.ownership()
-    return TakeOver(owned, seconds, sum(after[key].epoch != before[key].epoch for key in before.keys() - lost.keys()))
+    wait_until(lambda: are_exposed(cluster.ownership(), lost))
+    exposed, after = time.monotonic() - began, cluster.ownership()
+    used = [replica.cpu - each for replica, each in zip(others, cpu, strict=True)]
+    moved = sum(after[key].epoch != before[key].epoch for key in before.keys() - lost.keys())
+    return TakeOver(owned, exposed, used, moved)
 
 
-def measure_start(cluster: ScaledCluster, others: list[MeasuredReplica]) -> Start:
+def measure_start(cluster: ScaledCluster, others: Sequence[MeasuredReplica]) -> Start:
     """Start another replica, and wait until it owns its share."""
     began = time.monotonic()
     (replica,) = cluster.start("e")
     listens, cpu = time.monotonic() - began, replica.cpu
     cluster.until_balanced([*others, replica])
-    return Start(listens, cpu, time.monotonic() - began)
+    return Start(listens, cpu, time.monotonic() - began, replica.cpu)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-POLL_RATE = 1  # polls of each target in a second, so that the processors are not the limit
+POLL_RATE = 0.5  # polls of each target in a second, so that two processors suffice for all replicas
 START_TIMEOUT = 600.0  # seconds; a single replica would load all targets
 
 

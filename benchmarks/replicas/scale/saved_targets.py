@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import os
-import time
-from concurrent.futures import ProcessPoolExecutor
+from collections import defaultdict
 from dataclasses import replace
-from functools import partial
+from functools import cache
+from typing import Any
 
-import structlog
+import psycopg
 
 from benchmarks.replicas.scale.fleet import saved_sources, target
-from exporter.domain.replicas import Replica
-from exporter.domain.units import MINUTE
+from exporter.domain.units import DAY, MINUTE
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
-from tests.support.harness import eventually
+from exporter.store import codec
+from exporter.store.postgresql import DatabaseSettings, Session, Watchdog
+from exporter.store.postgresql.schema import prepare
 
-BATCH = 10  # the number of targets that one process writes before it ends
 IDLE_INTERVAL = 5 * MINUTE  # the default: the last polls are spread over it
+TABLES = ("target", "source", "job", "note")
 
 
 def save_targets(url: str, targets: int, sources: int, now: float) -> None:
-    """Write the state of all targets, in as many processes as there are processors."""
-    batches = [range(first, min(first + BATCH, targets)) for first in range(0, targets, BATCH)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context) as pool:
-        list(pool.map(partial(_save, url, sources, now), batches))
+    """Write the state of all targets. COPY takes a fraction of the time of commits."""
+    session = Session(DatabaseSettings(url), Watchdog(System()), lambda _: "")
+    prepare(session)
+    session.close()
+    session.end()
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        for number in range(targets):
+            rows = _rows(number, sources, now)
+            for table in TABLES:
+                with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                    for row in rows[table]:
+                        copy.write_row(row)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")  # as the server does by itself in the course of weeks
 
 
-def _save(url: str, sources: int, now: float, numbers: range) -> None:
-    """Write the state of some targets as their owner, and hand them over."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    host, targets = System(), [target(number) for number in numbers]
-    session = Session(DatabaseSettings(url), Watchdog(host), lambda _: "")
-    state = SharedState(session, Replica(f"saves {numbers}", "benchmark"), host, on_write_failure=_fail)
-    state.configure(targets)
-    state.start(lambda: None)
-    eventually(lambda: len(state.owned(targets)) == len(targets))
-    for number, store in zip(numbers, state.owned(targets).values(), strict=True):
-        polled = time.time()
-        histories = {}
-        for each, (saved, history) in enumerate(saved_sources(number, sources, now)):
-            store.save_source(str(saved.source.id), saved)
-            histories[str(saved.source.id)] = replace(history, as_of=polled - each / sources * IDLE_INTERVAL)
-        store.commit(histories)
-    state.close()
+def _rows(number: int, sources: int, now: float) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of a target, by table."""
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    configured = target(number)
+    key = configured.identity(configured.account or "")
+    rows["target"].append((key, None, 1, 1))
+    for each, (saved, history) in enumerate(saved_sources(number, sources, now)):
+        source = str(saved.source.id)
+        polled = replace(history, as_of=now - each / sources * IDLE_INTERVAL)
+        rows["source"].append((key, source, codec.dump_totals(polled)))
+        rows["job"] += [(key, source, id_, _dump_job(job)) for id_, job in history.jobs.items()]
+        rows["note"] += [
+            (key, "data_source", source, codec.dump_saved_source(saved)),
+            (key, "name", f"data_source/{source}", saved.source.name),
+            (key, "target", f"attempted/{source}", repr(now - DAY)),
+        ]
+    return rows
 
 
-def _fail() -> None:
-    raise AssertionError("a write has failed")
+_dump_job = cache(codec.dump_job)
