@@ -203,6 +203,10 @@ class Coordinator:
         """Return whether there are changes that are not written."""
         return any(partition.has_unwritten() for partition in self.partitions.values())
 
+    def unwritten_sources(self) -> int:
+        """Return the number of data sources with polls or counts that are not written."""
+        return sum(partition.unwritten_sources() for partition in self.partitions.values())
+
     def hand_over(self, partition: Partition) -> None:
         """Pass a target to the replica that was chosen for it. This replica does not poll its sources any more."""
         row = partition.row

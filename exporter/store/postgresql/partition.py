@@ -59,6 +59,11 @@ class Partition(TableStore):
         """Return whether the next commit has something to write."""
         return self._has_marker or super().has_unwritten()
 
+    def unwritten_sources(self) -> int:
+        """Return the number of data sources whose last polls or counts are not written."""
+        with self._mutex:
+            return len(self._tables.histories.pending())
+
     def mark_restored(self) -> None:
         """Commit without a change, so that the previous owner knows that this replica exposes the sources."""
         self.is_restored = self._has_marker = True

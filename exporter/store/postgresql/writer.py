@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEAVE_LOCK_TIMEOUT = "250ms"
 LEAVE_COMMIT_SECONDS = 1.0  # attempts for the last commits, if the database rejects some of them
+RETURN_SECONDS = 3.0  # attempts for the last commits, if the database is away when the program stops
 
 AWAY = "database not reached, keeping changes in memory"
 REJECTED = "database does not accept writes, keeping changes in memory"
@@ -119,14 +120,14 @@ class Writer:
             self._session.close()
         else:
             self._stopped.wait(timeout)
+            self._report_lost(self.error)
 
     # For the thread.
 
     def _run(self) -> None:
         while self._wait():
             self._try(self._step, self._beat)
-        if self._is_reachable:
-            self._try(self._leave, lambda: None)
+        self._end()
         self._session.close()
         self._stopped.set()
         with self._changed:
@@ -201,6 +202,25 @@ class Writer:
         self._next_beat = self._host.monotonic() + (0.0 if has_more else BEAT_INTERVAL)
         self.on_change()
 
+    def _end(self) -> None:
+        """Commit and hand over; wait for a database that is away, as long as a stop may take.
+
+        What is not written then is lost. Often a database is away for seconds only: it restarts, or fails over.
+        """
+        deadline = self._host.monotonic() + RETURN_SECONDS
+        if self._is_reachable:
+            self._try(self._leave, lambda: None)
+        while self.coordinator.has_pending() and self._host.monotonic() < deadline:
+            self._try(self._leave_after_beat, lambda: None)
+            with self._changed:
+                if self.coordinator.has_pending():
+                    self._changed.wait(RETRY_INTERVAL)
+
+    def _leave_after_beat(self) -> None:
+        """Commit and hand over after an outage: the beat shows which targets other replicas own by now."""
+        self._beat()
+        self._leave()
+
     def _leave(self) -> None:
         """Commit the changes that the database accepts, and hand over all targets whose rows are not locked.
 
@@ -209,8 +229,13 @@ class Writer:
         self._session.lock_timeout = LEAVE_LOCK_TIMEOUT
         deadline = self._host.monotonic() + LEAVE_COMMIT_SECONDS
         if error := self._commits.commit_accepted(lambda: self._host.monotonic() < deadline):
-            logger.error("last changes not written", error=error)
+            self._report_lost(error)
         self.coordinator.leave()
+
+    def _report_lost(self, error: str) -> None:
+        """Report what this process knows and the next owners of its targets do not."""
+        if lost := self.coordinator.unwritten_sources():
+            logger.error("last changes not written", data_sources=lost, error=error)
 
     def _fail(self, error: str) -> None:
         if self.coordinator.has_pending():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,18 @@ from structlog.testing import capture_logs
 
 from exporter.domain.replicas import Replica
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, writer
 from tests.support.harness import eventually
+from tests.support.postgresql import PostgreSqlServer
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import key, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pytest
+
     from exporter.store.table_store import TableStore
-    from tests.support.postgresql import PostgreSqlServer
 
 FULL_DISK = """
 CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -122,6 +125,40 @@ def test_a_locked_row_does_not_delay_the_hand_over_of_other_targets(
             assert successor.store("t2").history(KEY) == make_history(1)
             operator.rollback()
             assert successor.store("t1").history(KEY) == make_history(1)
+
+
+def test_a_stop_during_a_restart_of_the_database_waits_for_it() -> None:
+    """What was counted meanwhile is written then, and the next owner continues from there."""
+    with PostgreSqlServer() as server:
+        database = server.create_database()
+        with running(database) as replica, capture_logs() as logs:
+            store = replica.store()
+            server.stop()
+            store.commit({KEY: make_history(1)})
+            assert not replica.state.is_up
+            stop = threading.Thread(target=replica.state.close)
+            stop.start()
+            server.start()
+            stop.join()
+        assert "last changes not written" not in [line["event"] for line in logs]
+        assert server.execute("SELECT id FROM replica", database) == []
+        with running(database) as successor:
+            assert successor.store().history(KEY) == make_history(1)
+
+
+def test_a_stop_reports_what_it_could_not_write(
+    postgresql: PostgreSqlServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator learns for how many data sources the next owner has an older state."""
+    monkeypatch.setattr(writer, "RETURN_SECONDS", 0.1)
+    with running(database) as replica, capture_logs() as logs:
+        store = replica.store()
+        postgresql.close_database(database)
+        store.commit({KEY: make_history(1), f"{KEY}-2": make_history(1)})
+        replica.state.close()
+        lost = [line for line in logs if line["event"] == "last changes not written"]
+        assert [(line["data_sources"], line["log_level"]) for line in lost] == [(2, "error")]
+        assert "not currently accepting connections" in lost[0]["error"]
 
 
 def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
