@@ -12,6 +12,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import botocore.exceptions as boto_errors
 from botocore.configprovider import ConfiguredEndpointProvider
@@ -115,18 +116,20 @@ def _line_number(error: object) -> tuple[str, ...]:
 
 
 def _url_problems(target: TargetConfig, session: BotoSession, profile: dict[str, Any], origin: str) -> Iterator[str]:
+    has_proxies = bool(getproxies())  # most hosts have none, and to look for that of each URL takes longer
     for client in (target.service.client, *_TOKEN_CLIENTS):
-        endpoint, where = target.endpoint_url, "endpoint_url"
-        if client != target.service.client or not endpoint:
+        endpoint = target.endpoint_url if client == target.service.client else None
+        is_configured = bool(endpoint)
+        if not is_configured:
             try:
                 endpoint = _configured_endpoint(session, profile, client)
             except (boto_errors.InvalidConfigError, AttributeError):
                 yield f"services of {origin}: [services {profile['services']}] cannot be used: {_SERVICES_FORMAT}"
                 return
-            where = _variable_with(endpoint, "AWS_ENDPOINT_URL") or _place_in_profile(endpoint, client, profile, origin)
         if endpoint and not (_is_url(endpoint) and is_valid_uri(endpoint)):
+            where = "endpoint_url" if is_configured else _place_of(endpoint, client, profile, origin)
             yield f"{where}: {_shown(endpoint)} is not a URL with a valid host: write https://host or http://host:port"
-        else:
+        elif has_proxies:
             yield from _proxy_problems(endpoint or f"https://{client}.amazonaws.com")
 
 
@@ -138,7 +141,10 @@ def _configured_endpoint(session: BotoSession, profile: dict[str, Any], client: 
     return found
 
 
-def _place_in_profile(endpoint: str | None, client: str, profile: dict[str, Any], origin: str) -> str:
+def _place_of(endpoint: str, client: str, profile: dict[str, Any], origin: str) -> str:
+    """Return the variable, or else the setting of the profile, with the endpoint of a client."""
+    if variable := _variable_with(endpoint, "AWS_ENDPOINT_URL"):
+        return variable
     if endpoint == profile.get("endpoint_url"):
         return f"endpoint_url of {origin}"
     return f"endpoint_url of {client} in the services of {origin}"
@@ -152,7 +158,7 @@ def _proxy_problems(url: str) -> Iterator[str]:
         yield f"{where}: {_shown(proxy)} is not the URL of a proxy: write http://host:port or https://host:port"
 
 
-def _variable_with(value: str | None, prefix: str) -> str | None:
+def _variable_with(value: str, prefix: str) -> str | None:
     """Return the first variable that has a value and a name with this prefix, in any case; None without one."""
     return next(
         (name for name in sorted(os.environ) if name.upper().startswith(prefix) and os.environ[name] == value), None
