@@ -54,4 +54,6 @@ class PassProgress:
     @property
     def unready(self) -> str | None:
         """The reason why the first pass has not ended; None once it has."""
-        return f"{len(self._unpolled)} data sources not polled yet" if self._unpolled else None
+        number = len(self._unpolled)
+        sources = "1 data source" if number == 1 else f"{number} data sources"
+        return f"{sources} not polled yet" if number else None

@@ -100,7 +100,7 @@ def test_the_first_pass_ends_when_every_source_was_polled(queue: PollQueue) -> N
     for n in range(2):
         queue.add(make_source(n), now=0.0)
     run(queue, FAILED, at=0.0)
-    assert queue.progress.unready == "1 data sources not polled yet"
+    assert queue.progress.unready == "1 data source not polled yet"
     run(queue, FAILED, at=0.0)
     assert queue.progress.unready is None
     assert not queue.progress.has_succeeded
@@ -251,7 +251,7 @@ def test_another_queue_continues_with_the_entries_of_a_queue(queue: PollQueue) -
     assert run(queue, IDLE, at=0.0) == make_source(1)
     queue.add(make_source(2), now=10.0)
     successor = handed_over(queue, 100.0)
-    assert successor.progress.unready == "1 data sources not polled yet"
+    assert successor.progress.unready == "1 data source not polled yet"
     assert run(successor, IDLE, at=100.0) == make_source(2)
     assert successor.next_delay(100.0) == 200.0
     assert run(successor, IDLE, at=300.0) == make_source(1)

@@ -66,7 +66,7 @@ def test_a_source_that_hangs_delays_no_other() -> None:
     assert polls.seen.count(hangs) == 1
     assert all(polls.seen.count(source) > 10 for source in others)
     assert polls.overlaps == 0
-    assert workers.unready() == "1 data sources not polled yet"
+    assert workers.unready() == "1 data source not polled yet"
     workers.stop()
     assert not workers.join(clock.monotonic() + 0.2)
     polls.release.set()
