@@ -6,7 +6,7 @@ it or a container around it, or if the filters no longer match it. Resources tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -113,7 +113,7 @@ class Reconciler:
 
     def _add(self, found: Iterable[SavedSource]) -> None:
         for saved in found:
-            source = replace(saved.source, target=self._context.target, labels=())
+            source = DataSource(self._context.target, saved.source.id, saved.source.root, saved.source.name)
             if source.id not in self._inventory.sources and self.selector.selects(saved):
                 since = saved.watched_since
                 self._inventory.add(source, since and since.after_restart(), saved)

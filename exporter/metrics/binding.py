@@ -7,6 +7,7 @@ Business, and `{ended}` in a HELP text the name of the member that has the end o
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from exporter.domain.service import Use
 from exporter.metrics.labels import added_label_names, parent_label_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from exporter.domain.service import Service
     from exporter.metrics.families import AnyFamily, Family
@@ -48,7 +49,8 @@ def _labels(declared: Iterable[str], service: Service) -> Iterable[str]:
         yield from groups[label] if label in groups else (label.format(container=service.container.word),)
 
 
-def _terms(service: Service) -> dict[str, str]:
+@cache
+def _terms(service: Service) -> Mapping[str, str]:
     """Return the terms of HELP texts: the actions that the exporter uses, and the members of their responses."""
     members = asdict(service.members)
     counts = {f"documents_{kind}": member for kind, member in members.pop("document_counts")}

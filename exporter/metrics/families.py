@@ -82,7 +82,8 @@ class ScalarFamily:
         if self.labels:
             return _same_lines(lines_text(self.name, identity, self.labels, tuple(self.samples(view))))
         for _, value in self.samples(view):  # at most one: two samples without own labels would be the same series
-            return _same_lines(f"{self.name}{{{identity.text}}} {rendered_value(value)}\n")
+            line = f"{self.name}{{{identity.text}}} {rendered_value(value)}\n".encode()
+            return line, line
         return NO_LINES
 
 

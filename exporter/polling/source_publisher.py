@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.clock_check import ClockReading
+from exporter.domain.model import DataSource
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
 
 if TYPE_CHECKING:
@@ -36,16 +37,18 @@ class SourcePublisher:
     def publish(self, state: SourceState, names: Names) -> None:
         """Save a source as it was found, then publish its snapshot. The caller holds the mutex of the state."""
         snapshot = self._snapshot(state, names)
-        state.objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
+        objectives = self._objectives.record(state.objectives, snapshot, self._context.provider.clock.now())
+        if objectives != state.objectives:
+            state.objectives, snapshot = objectives, replace(snapshot, objectives=objectives)
         self._save(state, names)
-        self._context.publisher.publish_source(replace(snapshot, objectives=state.objectives))
+        self._context.publisher.publish_source(snapshot)
 
     def _save(self, state: SourceState, names: Names) -> None:
         if state.description.latest is None:
             return
-        named = replace(state.source, root=names.root, name=names.data_source)
+        source = state.source
         saved = SavedSource(
-            named,
+            DataSource(source.target, source.id, names.root, names.data_source, source.labels),
             state.description.container,
             state.description.latest,
             self._context.location.known,
@@ -60,7 +63,7 @@ class SourcePublisher:
     def _snapshot(self, state: SourceState, names: Names) -> SourceSnapshot:
         description = state.description.resolved
         tags = description.tags if description else ()
-        if description and self._label_tags:
+        if description and description.tags and self._label_tags:
             description = replace(description, tags=self._label_tags(description.tags))
         return SourceSnapshot(
             source=state.source,
@@ -73,5 +76,6 @@ class SourcePublisher:
             description=description,
             location=self._context.location.current,
             documents=state.documents,
+            objectives=state.objectives,
             tags=tags,
         )
