@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from exporter.web.web_config import WebConfigReloader
 
 SHUTDOWN_GRACE = 2.0  # seconds for which the program waits for polls in progress when it stops
+STATE_STOP = 4.2  # seconds after which a stop gives up on a database; the web server stops after that
 WEB_CONFIG = "web config"
 
 logger = structlog.get_logger()
@@ -160,11 +161,12 @@ class Exporter:
         self._targets.stop(self.host.monotonic() + SHUTDOWN_GRACE)
 
     def stop(self) -> None:
-        """Stop within seconds: start no further work, wait briefly for polls in progress, write the state."""
+        """Stop within five seconds: start no further work, wait briefly for polls in progress, write the state."""
+        deadline = self.host.monotonic() + STATE_STOP
         self._stopping.set()
         self.stop_polling()
         self._targets.close()
-        self._state.close()
+        self._state.close(deadline - self.host.monotonic())
         if self._web_config:
             self._web_config.stop()
         self.web.stop()

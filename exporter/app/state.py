@@ -63,8 +63,8 @@ class State(Protocol):
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the live replicas with their targets; empty if state is not shared."""
 
-    def close(self) -> None:
-        """Write pending changes, and hand over all targets."""
+    def close(self, timeout: float = ...) -> None:
+        """Write pending changes, and hand over all targets; give up after a timeout in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class LocalState:
         """Return no replicas."""
         return ()
 
-    def close(self) -> None:
+    def close(self, timeout: float = 0.0) -> None:  # noqa: ARG002 (no write to a file can be waited for)
         """Write pending changes, and close the file."""
         self._store.close()
 

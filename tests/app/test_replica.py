@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.oracle import busy_source
+from tests.support.request_log import logged_requests
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 OWNED, READABLE = "qbusiness_exporter_target_owned", "qbusiness_exporter_target_state_readable"
 NAMES = ("first", "second")
+JOBS = "ListDataSourceSyncJobs"
 POLLS = 10
 UNREADABLE = "target first is not polled: its state cannot be read (DecodeError"
 OTHER = "http://other.example:10142/base"
@@ -69,6 +73,27 @@ def test_each_replica_shows_and_links_to_the_others(
         assert f'<a href="{OTHER}/">other</a>' in page
         assert [f"<code>{key(number)}</code>" in page for number in (0, 1)] == [True, True]
         eventually(lambda: [program.scrape().value(OWNED, target=name) for name in NAMES] == [0, 1])
+
+
+@pytest.mark.trial  # waits for as long as a stop may take
+def test_a_stop_takes_less_than_five_seconds_while_aws_and_the_database_are_away(
+    tmp_path: Path, postgresql: PostgreSqlServer, database: str
+) -> None:
+    """Polls hang, the last counts cannot be written, and the log has the number of their data sources."""
+    source = busy_source("hr", time.time())
+    with SimulatedEndpoint(fleet_of(source)) as service:
+        config = {**config_for(service, ":memory:", timeout="60s"), "state": {"url": database}}
+        with serve(tmp_path, config) as program:
+            program.until_ready()
+            postgresql.close_database(database)
+            eventually(lambda: program.scrape().value("qbusiness_exporter_state_up") == 0)
+            before = logged_requests(service, JOBS)
+            service.faults.add("hang", operation=JOBS)
+            eventually(lambda: len(logged_requests(service, JOBS)) > len(before))
+            signalled_at = time.monotonic()
+            assert program.stop() == 0
+            assert time.monotonic() - signalled_at < 5
+            assert "data_sources=1" in program.log_lines("last changes not written")[0]
 
 
 def test_polls_that_change_nothing_commit_nothing(

@@ -100,12 +100,12 @@ class SharedState:
         """Return the live replicas with their targets, as of the last beat."""
         return self._coordinator.members.status(self._coordinator.replica.id)
 
-    def close(self) -> None:
-        """Write pending changes, hand over all targets, and disconnect."""
+    def close(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Write pending changes, hand over all targets, and disconnect; give up after a timeout in seconds."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        self._writer.stop(STOP_TIMEOUT)
+        self._writer.stop(timeout)
         self._session.end()
 
     def _notify(self) -> None:

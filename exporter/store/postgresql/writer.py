@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 LEAVE_LOCK_TIMEOUT = "250ms"
 LEAVE_COMMIT_SECONDS = 1.0  # attempts for the last commits, if the database rejects some of them
-RETURN_SECONDS = 3.0  # attempts for the last commits, if the database is away when the program stops
 
 AWAY = "database not reached, keeping changes in memory"
 REJECTED = "database does not accept writes, keeping changes in memory"
@@ -60,7 +59,10 @@ class Writer:
         self._is_beating = self._is_away = False
         self._is_reachable = False
         self._reported = ""
-        self._stopping = False
+        self._stopping = self._has_left = False
+        self._stop_deadline = host.monotonic()
+        self._rejection = ""
+        """Why the database did not accept the last commits of a stop; empty if it accepted all."""
         self._stopped = host.event()
         self._thread = host.thread("state-writer", self._run)
         self.error = "the database was not reached yet"
@@ -114,13 +116,14 @@ class Writer:
     def stop(self, timeout: float) -> None:
         """Commit waiting changes, hand over all targets, and end the thread; give up after a timeout in seconds."""
         with self._changed:
-            self._stopping = True
+            self._stopping, self._stop_deadline = True, self._host.monotonic() + timeout
             self._changed.notify_all()
         if self._thread.ident is None:
             self._session.close()
-        else:
-            self._stopped.wait(timeout)
-            self._report_lost(self.error)
+            return
+        self._stopped.wait(timeout)
+        if lost := self.coordinator.unwritten_sources():
+            logger.error("last changes not written", data_sources=lost, error=self.error or self._rejection)
 
     # For the thread.
 
@@ -205,16 +208,15 @@ class Writer:
     def _end(self) -> None:
         """Commit and hand over; wait for a database that is away, as long as a stop may take.
 
-        What is not written then is lost. Often a database is away for seconds only: it restarts, or fails over.
+        Changes that are not written then are lost. Often a database is away for seconds only: it restarts, or fails
+        over.
         """
-        deadline = self._host.monotonic() + RETURN_SECONDS
         if self._is_reachable:
             self._try(self._leave, lambda: None)
-        while self.coordinator.has_pending() and self._host.monotonic() < deadline:
-            self._try(self._leave_after_beat, lambda: None)
+        while not self._has_left and self.coordinator.has_pending() and self._host.monotonic() < self._stop_deadline:
             with self._changed:
-                if self.coordinator.has_pending():
-                    self._changed.wait(RETRY_INTERVAL)
+                self._changed.wait(RETRY_INTERVAL)
+            self._try(self._leave_after_beat, lambda: None)
 
     def _leave_after_beat(self) -> None:
         """Commit and hand over after an outage: the beat shows which targets other replicas own by now."""
@@ -228,14 +230,9 @@ class Writer:
         """
         self._session.lock_timeout = LEAVE_LOCK_TIMEOUT
         deadline = self._host.monotonic() + LEAVE_COMMIT_SECONDS
-        if error := self._commits.commit_accepted(lambda: self._host.monotonic() < deadline):
-            self._report_lost(error)
+        self._rejection = self._commits.commit_accepted(lambda: self._host.monotonic() < deadline)
         self.coordinator.leave()
-
-    def _report_lost(self, error: str) -> None:
-        """Report what this process knows and the next owners of its targets do not."""
-        if lost := self.coordinator.unwritten_sources():
-            logger.error("last changes not written", data_sources=lost, error=error)
+        self._has_left = True
 
     def _fail(self, error: str) -> None:
         if self.coordinator.has_pending():

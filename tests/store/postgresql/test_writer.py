@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from exporter.domain.replicas import Replica
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, writer
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
 from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
 from tests.support.state_files import KEY, make_history
@@ -19,8 +19,6 @@ from tests.support.stepped_replica import key, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pytest
 
     from exporter.store.table_store import TableStore
 
@@ -146,16 +144,13 @@ def test_a_stop_during_a_restart_of_the_database_waits_for_it() -> None:
             assert successor.store().history(KEY) == make_history(1)
 
 
-def test_a_stop_reports_what_it_could_not_write(
-    postgresql: PostgreSqlServer, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_reports_what_it_could_not_write(postgresql: PostgreSqlServer, database: str) -> None:
     """The operator learns for how many data sources the next owner has an older state."""
-    monkeypatch.setattr(writer, "RETURN_SECONDS", 0.1)
     with running(database) as replica, capture_logs() as logs:
         store = replica.store()
         postgresql.close_database(database)
         store.commit({KEY: make_history(1), f"{KEY}-2": make_history(1)})
-        replica.state.close()
+        replica.state.close(0.1)
         lost = [line for line in logs if line["event"] == "last changes not written"]
         assert [(line["data_sources"], line["log_level"]) for line in lost] == [(2, "error")]
         assert "not currently accepting connections" in lost[0]["error"]
