@@ -35,7 +35,7 @@ SYNCING = 10  # one in ten sources is syncing
 SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 _KINDS = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
 _POLICY = CountingPolicy(DAY, DEFAULT_BUCKETS, QBUSINESS.error_codes)
-_OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
+OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
     2 * DAY + GRACE,
     DEFAULT_MAX_DURATION,
     DEFAULT_MAX_FAILED_RATIO,
@@ -79,7 +79,7 @@ def saved_source(number: int, now: float) -> SavedSource:
         LOCATION,
         ClockReading(_watched_since(now), None),
         is_described=True,
-        objectives=record_objectives(None, _OBJECTIVES, created, now),
+        objectives=record_objectives(None, OBJECTIVES, created, now),
     )
 
 

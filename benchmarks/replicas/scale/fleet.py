@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
+from benchmarks.saved_state import OBJECTIVES
 from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting.counting_policy import DEFAULT_BUCKETS, CountingPolicy
 from exporter.domain.counting.history import fold
 from exporter.domain.counting.source_history import PollData
 from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
 from exporter.domain.objective_starts import record_objectives
-from exporter.domain.objectives import (
-    DEFAULT_MAX_DURATION,
-    DEFAULT_MAX_FAILED_RATIO,
-    DEFAULT_MIN_DOCUMENTS_SCANNED,
-    GRACE,
-    Objectives,
-)
 from exporter.domain.snapshots import SavedSource
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.domain.units import DAY, HOUR, MINUTE
@@ -37,13 +31,6 @@ JOBS = 10  # of each data source
 SYNCING = 50  # one in 50 data sources is syncing
 SOURCES_PER_INDEX = 25
 _DOCUMENTS = {"added": 100, "modified": 200, "deleted": 10, "failed": 0, "scanned": 100_000}
-_OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
-    2 * DAY + GRACE,
-    DEFAULT_MAX_DURATION,
-    DEFAULT_MAX_FAILED_RATIO,
-    DEFAULT_MIN_DOCUMENTS_SCANNED,
-    follows_schedule=True,
-)
 _POLICY = CountingPolicy(DAY, DEFAULT_BUCKETS, QBUSINESS.error_codes)
 
 
@@ -91,7 +78,7 @@ def saved_sources(number: int, sources: int, now: float) -> Iterator[tuple[Saved
             schedule_since=simulated.created,
         )
         watched = ClockReading(now - 2 * DAY, None)
-        objectives = record_objectives(None, _OBJECTIVES, simulated.created, now)
+        objectives = record_objectives(None, OBJECTIVES, simulated.created, now)
         saved = SavedSource(
             source, index.name, description, location, watched, is_described=True, objectives=objectives
         )
