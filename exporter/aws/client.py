@@ -30,7 +30,7 @@ from exporter.aws.response_limits import limit_responses
 from exporter.aws.sdk_settings import client_settings
 from exporter.aws.shared_models import endpoints, share_models
 from exporter.aws.sqs_queue import SqsQueue
-from exporter.aws.target_name import require_sdk_settings, role_account, target_name, target_region
+from exporter.aws.target_name import require_botocore, require_sdk_settings, role_account, target_name, target_region
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class AwsClient:
         self._lock = threading.Lock()
         self.region = target_region(target)
         self.name = target_name(target)
+        require_botocore(target)
         require_sdk_settings(target)
         self.credentials: CredentialCache = CredentialCache(
             self._obtain_credentials,

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore
 import botocore.exceptions as boto_errors
 
 from exporter.aws.sdk_settings import sdk_settings_error, setting_problems
@@ -54,6 +55,18 @@ def require_profile(target: TargetConfig) -> None:
     It may not exist, or a file with the profiles cannot be parsed.
     """
     _sdk_region(target)
+
+
+def require_botocore(target: TargetConfig) -> None:
+    """Raise StartupError if botocore is too old for the service of a target."""
+    service, installed = target.service, botocore.__version__
+    if _version(installed) < _version(service.least_botocore):
+        needed = f"{service.title} needs {service.least_botocore} or newer"
+        raise StartupError(f"{_subject(target)}: botocore {installed} is too old: {needed}")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall("[0-9]+", text)[:3])
 
 
 def require_sdk_settings(target: TargetConfig) -> None:

@@ -103,6 +103,7 @@ class Service:
     """An AWS service whose data sources can be watched. Two services are equal only if they are the same object.
 
     `name` is its name in the configuration, `client` in boto3, and `iam` in IAM actions and ARNs.
+    `least_botocore` is the oldest version that its provider works with.
     Names of its alerts begin with `alert_prefix`.
     `levels` are its resources from the outermost container to the data source. Keys in the state and in the exposition
     begin with `key_prefix`, so that ids of two services never have the same key.
@@ -111,6 +112,7 @@ class Service:
     name: str
     title: str
     client: str
+    least_botocore: str
     iam: str
     alert_prefix: str
     key_prefix: str

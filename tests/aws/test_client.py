@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
+from importlib.metadata import requires
 from typing import TYPE_CHECKING
 
+import botocore
 import pytest
 
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.errors import ProviderError, Reason, StartupError
 from exporter.providers.qbusiness.provider import QBusiness
+from exporter.providers.registry import SERVICES
 from exporter.runtime import System
 from tests.support.harness import eventually
 from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTarget
@@ -18,6 +22,8 @@ from tests.support.simulated_target import ROLE, RecordingObserver, SimulatedTar
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from exporter.domain.service import Service
 
 
 @pytest.fixture
@@ -232,3 +238,23 @@ def test_a_new_client_keeps_the_clock_of_the_previous_one(target: SimulatedTarge
     config = parse_target({"region": "us-east-1"})
     client = AwsClient(config, PollingConfig(), RecordingObserver(), System(), target.aws_client)
     assert client.clock is target.aws_client.clock
+
+
+def test_a_botocore_that_is_too_old_prevents_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would drop members that its models do not have, without an error."""
+    monkeypatch.setattr(botocore, "__version__", "1.44.0")
+    with pytest.raises(StartupError) as error:
+        make_client(region="us-east-1")
+    needed = "Amazon Q Business needs 1.44.5 or newer"
+    assert str(error.value) == f"the target: botocore 1.44.0 is too old: {needed}"
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=str)
+def test_an_installation_has_the_botocore_that_a_service_needs(service: Service) -> None:
+    """The package requires a boto3 of that version or a newer one; boto3 and botocore have the same versions."""
+    (least,) = [
+        each for each in requires("qbusiness-exporter") or () if each.startswith("boto3") and "extra" not in each
+    ]
+    required = re.search(r">=([0-9.]+)", least)
+    assert required is not None
+    assert [int(part) for part in required[1].split(".")] >= [int(part) for part in service.least_botocore.split(".")]

@@ -13,6 +13,7 @@ BEDROCK = Service(
     name="bedrock",
     title="Amazon Bedrock knowledge bases",
     client="bedrock-agent",
+    least_botocore="1.44.5",
     iam="bedrock",
     alert_prefix="Bedrock",
     key_prefix="bedrock/",

@@ -12,6 +12,7 @@ KENDRA = Service(
     name="kendra",
     title="Amazon Kendra",
     client="kendra",
+    least_botocore="1.44.5",
     iam="kendra",
     alert_prefix="Kendra",
     key_prefix="kendra/",

@@ -15,6 +15,7 @@ QBUSINESS = Service(
     name="qbusiness",
     title="Amazon Q Business",
     client="qbusiness",
+    least_botocore="1.44.5",
     iam="qbusiness",
     alert_prefix="QBusiness",
     key_prefix="",  # state files are older than the other services
