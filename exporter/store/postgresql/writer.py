@@ -114,9 +114,13 @@ class Writer:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Commit waiting changes, hand over all targets, and end the thread; give up after a timeout in seconds."""
+        """Commit waiting changes, hand over all targets, and end the thread; give up after a timeout in seconds.
+
+        A further call waits for the end of the thread. It does not extend the timeout of the first one.
+        """
         with self._changed:
-            self._stopping, self._stop_deadline = True, self._host.monotonic() + timeout
+            if not self._stopping:
+                self._stopping, self._stop_deadline = True, self._host.monotonic() + timeout
             self._changed.notify_all()
         if self._thread.ident is None:
             self._session.close()
