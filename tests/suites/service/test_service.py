@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.support.fourth_service import NAME, FourthService
+from tests.suites.service.fourth_service import NAME, FourthService
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +31,6 @@ TESTS = (
 )
 
 
-@pytest.mark.trial
-@pytest.mark.timeout(1800)
 def test_a_further_service_takes_no_other_change(tmp_path: Path) -> None:
     """All other files are generated. The checks and the tests that concern every service pass, with its own cases."""
     service = FourthService(tmp_path / "repository")

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAME = "kestrel"
 REGISTRY = "exporter/providers/registry.py"
 _IGNORED = shutil.ignore_patterns(
