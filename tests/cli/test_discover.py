@@ -56,6 +56,7 @@ def test_discover_sends_no_request_about_a_single_data_source(service: Simulated
     assert logged_requests(service, "GetDataSource") == []
 
 
+@pytest.mark.trial  # runs the program several times
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_type_that_no_listing_has_is_requested_until_a_request_is_refused(
     case: ServiceCase, service: SimulatedEndpoint, tmp_path: Path
