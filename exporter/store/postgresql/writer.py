@@ -127,7 +127,8 @@ class Writer:
             return
         self._stopped.wait(timeout)
         if lost := self.coordinator.unwritten_sources():
-            logger.error("last changes not written", data_sources=lost, error=self.error or self._rejection)
+            error = self.error or self._rejection or "the database did not respond in time"
+            logger.error("last changes not written", data_sources=lost, error=error)
 
     # For the thread.
 
