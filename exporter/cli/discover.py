@@ -66,11 +66,15 @@ class _Search:
         return types
 
     def found(self, written: set[tuple[str, ...]]) -> FoundTarget:
-        """Return the data sources that are not in `written`, and add their ids to it."""
+        """Return the data sources that belong under this target, and add their ids to `written`.
+
+        These are the data sources that the target names, and those whose ids are not in `written`.
+        """
         remarks = [f"listing failed: {name}: {error}" for name, error in self.failures.items()]
-        new = [source for source in self.sources if source.ids not in written]
+        named = {source.path for source in self.target.config.data_sources}
+        new = [source for source in self.sources if source.ids in named or source.ids not in written]
         if len(new) < len(self.sources):
-            remarks.append(f"{len(self.sources) - len(new)} more data sources are already listed above")
+            remarks.append(f"{len(self.sources) - len(new)} more data sources are listed under another target")
         written |= {source.ids for source in new}
         return FoundTarget(self.target.config, self.target.region, new, remarks)
 
@@ -89,7 +93,8 @@ def run(arguments: Namespace) -> int:
         f"Targets are those of {loaded.file}. Other sections are not copied, so their defaults apply.",
         "Delete the data sources that the exporter must not watch. Without data_sources, it discovers new ones itself.",
     ]
-    written: set[tuple[str, ...]] = set()
+    # A data source that a target names stays under this target, with its settings.
+    written = {source.path for search in searches for source in search.target.config.data_sources}
     print_output(write([search.found(written) for search in searches], heading), end="")
     return 0 if all(search.sources or not search.failures for search in searches) else 1
 

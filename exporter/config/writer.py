@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from textwrap import indent
@@ -10,16 +11,16 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
+from exporter.config.section import Section
 from exporter.config.service_models import parse_target
+from exporter.domain.durations import format_duration
 from exporter.providers.registry import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from exporter.config.targets import TargetConfig
+    from exporter.config.targets import DataSourceConfig, TargetConfig
     from exporter.domain.service import Service
-
-_CONNECTION = ("role_arn", "external_id", "profile", "endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +56,63 @@ def _target(found: FoundTarget) -> Iterator[str]:
     target = found.target
     service = None if target.service is DEFAULT_SERVICE else target.service.name
     values: dict[str, object] = {"name": target.name, "service": service, "region": found.region}
-    values |= {key: getattr(target, key) for key in _CONNECTION}
-    values["events"] = target.events.model_dump() if target.events else None
+    values |= {key: value for key, value in _settings(target).items() if key not in {*values, "data_sources"}}
+    # Where the file says nothing about discovery, it is enabled only because no data source is named.
+    if not values.get("discovery") and not target.data_sources:
+        values.pop("discovery", None)
     yield _entry({key: value for key, value in values.items() if value is not None}, "  ")
     for remark in found.remarks:
         yield _comment(remark, "    ")
-    if not found.sources:
+    yield from _data_sources(found, discovers="discovery" in values)
+
+
+def _data_sources(found: FoundTarget, *, discovers: bool) -> Iterator[str]:
+    """Yield the data sources that were found, then those that the target names but that were not found."""
+    service, configured = found.target.service, {source.path: source for source in found.target.data_sources}
+    if not found.sources and not configured:
         yield _comment("no data source found; without data_sources, discovery stays enabled", "    ")
         return
+    if discovers:
+        yield _comment("discovery stays enabled: remove it to watch only the data sources below", "    ")
     yield "    data_sources:"
     place = None
     for source in found.sources:
         if place != (place := source.ids[:-1]):
-            levels = zip(found.target.service.containers, source.container_names, strict=True)
+            levels = zip(service.containers, source.container_names, strict=True)
             yield _comment(", ".join(f"{level.text} {name}" for level, name in levels), "      ")
-        yield from _source(found.target.service, source)
+        yield from _source(service, source, configured.pop(source.ids, None))
+    for missing in configured.values():
+        yield _entry(_settings(missing), "      ")
+        yield _comment("in the previous configuration, but not found", "        ")
 
 
-def _source(service: Service, source: FoundSource) -> Iterator[str]:
+def _source(service: Service, source: FoundSource, configured: DataSourceConfig | None) -> Iterator[str]:
+    """Yield a data source, with the settings that it has in the previous configuration."""
     ids = {level.key: identifier for level, identifier in zip(service.levels, source.ids, strict=True)}
     names = {service.root.word: source.container_names[0], "name": source.name}
     valid_names = {key: value for key, value in names.items() if _is_valid(service, {**ids, key: value})}
     if not _is_valid(service, ids):
         yield _comment(f"left out, because its ids have an unknown format: {' '.join(source.ids)}", "      ")
         return
-    yield _entry({**ids, **valid_names}, "      ")
+    yield _entry({**ids, **valid_names, **(_settings(configured) if configured else {})}, "      ")
     yield _comment(f"{source.type or 'type unknown'}, {source.status or 'status unknown'}", "        ")
+
+
+def _settings(section: Section) -> dict[str, object]:
+    """Return the keys of a section that a file has set, in the format of the file."""
+    fields = type(section).model_fields
+    present = (name for name in fields if name in section.model_fields_set)
+    return {fields[name].alias or name: _as_written(getattr(section, name)) for name in present}
+
+
+def _as_written(value: object) -> object:
+    if isinstance(value, Section):
+        return _settings(value)
+    if isinstance(value, tuple):
+        return [_as_written(item) for item in value]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return format_duration(value) if isinstance(value, float) else value  # the only numbers of a target are durations
 
 
 def _is_valid(service: Service, entry: Mapping[str, str]) -> bool:

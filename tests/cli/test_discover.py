@@ -14,7 +14,7 @@ import pytest
 
 from exporter import config
 from exporter.domain.service import Use
-from tests.support.oneshot import ROLE, environment, run, settings
+from tests.support.oneshot import ROLE, environment, named, run, settings
 from tests.support.provider_rig import CASES
 from tests.support.request_log import logged_requests
 
@@ -86,9 +86,20 @@ def test_a_source_of_two_targets_is_printed_once(service: SimulatedEndpoint, tmp
     a, b = config.parse(done.stdout, "found").config.targets
     assert (a.name, a.role_arn, len(a.data_sources)) == ("a", ROLE, 14)
     assert (b.name, len(b.data_sources)) == ("b", 0)
-    assert "    # 14 more data sources are already listed above\n" in done.stdout
+    assert "    # 14 more data sources are listed under another target\n" in done.stdout
     assert "listing failed: application support" in done.stdout
     assert "AccessDeniedException" in done.stderr
+
+
+def test_a_data_source_stays_under_the_target_that_names_it(service: SimulatedEndpoint, tmp_path: Path) -> None:
+    """It keeps its name and its labels, although an earlier target finds it too."""
+    targets = ({"name": "a"}, {"name": "b", **named(service, "on", name="switch")})
+    targets[1]["data_sources"][0]["labels"] = {"team": "hr"}
+    done = run(service, tmp_path, "discover", text=settings(service, *targets))
+    a, b = config.parse(done.stdout, "found").config.targets
+    (source,) = b.data_sources
+    assert (source.name, source.root, source.labels) == ("switch", "intranet", {"team": "hr"})
+    assert len(a.data_sources) == 13
 
 
 def test_discover_fails_if_nothing_can_be_listed(service: SimulatedEndpoint, tmp_path: Path) -> None:

@@ -54,6 +54,33 @@ def test_a_data_source_with_ids_of_an_unknown_format_is_a_comment() -> None:
     assert "      # left out, because its ids have an unknown format: a b c\n" in text
 
 
+def test_settings_of_the_previous_configuration_are_kept() -> None:
+    """Filters and labels cannot be found in AWS, and the names may be other ones on purpose."""
+    first, second = source("aws-name"), str(UUID(int=4))
+    named = dict(zip(("application_id", "index_id", "data_source_id"), first.ids, strict=True))
+    settings = {"name": "hr", "labels": {"team": "hr"}}
+    discovery = {"interval": "90s", "include": [{"type": "S3*", "tags": {"a": "b"}}], "tag_labels": ["a"]}
+    queue = {"queue_url": "https://sqs.us-east-1.amazonaws.com/111122223333/sync-events"}
+    sources = [{**named, **settings}, {**named, "data_source_id": second, "labels": {"team": "it"}}]
+    before = parse_target({"region": "us-east-1", "data_sources": sources, "discovery": discovery, "events": queue})
+    text = config.write([FoundTarget(before, "us-east-1", [first])], [])
+    (after,) = config.parse(text, "f").config.targets
+    assert (after.discovery, after.events) == (before.discovery, before.events)
+    assert [(each.path[-1], each.name, dict(each.labels)) for each in after.data_sources] == [
+        (first.ids[-1], "hr", {"team": "hr"}),
+        (second, None, {"team": "it"}),
+    ]
+    assert "    # discovery stays enabled: remove it to watch only the data sources below\n" in text
+    assert text.endswith("          team: it\n        # in the previous configuration, but not found\n")
+
+
+def test_discovery_that_is_on_by_default_is_not_written() -> None:
+    """The data sources that were found replace it."""
+    text = config.write([FoundTarget(parse_target({}), "us-east-1", [source("a")])], [])
+    (after,) = config.parse(text, "f").config.targets
+    assert after.discovery is None
+
+
 @given(
     st.lists(SOURCES, min_size=1, unique_by=lambda each: each.ids), st.lists(st.text(), max_size=3), st.none() | NAMES
 )
