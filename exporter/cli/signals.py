@@ -1,20 +1,22 @@
-"""How the main thread receives signals: one by one in `serve`, at safe points in other commands."""
+"""How the main thread receives signals: by priority in `serve`, at safe points in other commands."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from select import select
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import FrameType
 
 SIGNAL_EXIT_BASE = 128  # the exit code of a program that a signal has ended is this plus the number of the signal
+PIPE_BYTES = 65536
 
 
 class SignalReceiver:
-    """Receives signals in the order of their arrival, from its creation to the end of the process.
+    """Receives signals from its creation to the end of the process.
 
     A handler in Python runs only when the main thread executes the next bytecode. If the signal arrives just before the
     main thread blocks, or in another thread, this may never happen, and the signal is lost. The interpreter's wakeup
@@ -22,6 +24,9 @@ class SignalReceiver:
     """
 
     def __init__(self, *numbers: int) -> None:
+        """Receive these signals. If several have arrived, the one that is named first is returned first."""
+        self._numbers = numbers
+        self._arrived: set[int] = set()
         self._reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -29,8 +34,16 @@ class SignalReceiver:
             signal.signal(number, lambda *_: None)
 
     def wait(self) -> int:
-        """Wait for the next signal and return its number."""
-        return os.read(self._reader, 1)[0]
+        """Wait for the next signal and return its number.
+
+        A signal that has arrived several times is returned once. Example: many SIGHUP and then SIGTERM arrive during a
+        reload. One more reload covers all of the SIGHUP, and SIGTERM does not wait for it.
+        """
+        while select([self._reader], [], [], 0 if self._arrived else None)[0]:
+            self._arrived |= {*os.read(self._reader, PIPE_BYTES)}.intersection(self._numbers)
+        number = min(self._arrived, key=self._numbers.index)
+        self._arrived.remove(number)
+        return number
 
 
 class DeferredSignals:

@@ -25,11 +25,13 @@ def signals() -> Iterator[SignalReceiver]:
         signal.signal(number, handler)
 
 
-def test_signals_before_the_wait_are_received_in_order(signals: SignalReceiver) -> None:
-    """They arrive while the program starts or reloads."""
-    for number in (signal.SIGHUP, signal.SIGUSR1):
+def test_signals_before_the_wait_are_received_once_each_by_priority(signals: SignalReceiver) -> None:
+    """They arrive while the program starts or reloads. `serve` names the signals that stop it first."""
+    for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR1):
         os.kill(os.getpid(), number)
     assert [signals.wait(), signals.wait()] == [signal.SIGHUP, signal.SIGUSR1]
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert signals.wait() == signal.SIGUSR1
 
 
 def test_a_signal_that_another_thread_gets_ends_the_wait(signals: SignalReceiver) -> None:
