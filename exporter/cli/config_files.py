@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,11 @@ class ConfigReader:
         return Configuration(loaded.config, warnings, str(file or "built-in defaults"), web_config)
 
     def _read_config(self) -> tuple[config.Loaded, Path | None]:
-        """Read the named file. Without one, read config.yaml if it exists, or return the defaults."""
-        file = self._file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+        """Read the named file. Without one, read config.yaml if it exists, or return the defaults.
+
+        A link whose file is missing exists too, so that it is an error. Example: the folder of a ConfigMap.
+        """
+        file = self._file or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
         if file is None:
             return config.Loaded(config.default(), (), is_empty=True), None
         loaded = config.load(file, exclusion_warnings)

@@ -51,6 +51,13 @@ def test_without_a_file_the_defaults_apply_until_there_is_one(file: Path) -> Non
     assert (loaded.file, loaded.config.targets[0].region) == ("config.yaml", "eu-west-1")
 
 
+def test_a_link_without_its_file_is_an_error_at_the_start(file: Path) -> None:
+    """The operator has a configuration, so the defaults are not what is wanted."""
+    file.symlink_to("missing.yaml")
+    with pytest.raises(ConfigError, match=r"config.yaml:1:1: cannot be read: No such file or directory"):
+        reader().read()
+
+
 @pytest.mark.parametrize("config_file", [None, Path("config.yaml")])
 @pytest.mark.parametrize(
     ("lose", "problem"),
