@@ -119,7 +119,7 @@ def _find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     if command not in COMMANDS or (words and not COMMANDS[command].words):
         parser.error(_no_such_command(rest))
     _check_words(parser, command, words, is_help=given.h or given.help)
-    for name in (name for name, value in vars(given).items() if value):
+    for name in (name for name, value in vars(given).items() if value not in {None, False}):
         commands = [each for each in COMMANDS if _flags(each, name)]
         if commands and command not in commands:
             parser.error(f"--{name} is a flag of {' and '.join(commands)}, not of {command}")
@@ -159,9 +159,9 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     parser.add_argument("-h", "--help", action=PrintText, help="show this help, and exit", text=parser.format_help)
     version = f"{PROGRAM}, version {__version__} (revision {revision()}, python {platform.python_version()})"
     parser.add_argument("--version", action=PrintText, help="show the version, and exit", text=lambda: version)
-    texts = {name: each.help for name, each in COMMANDS.items()}
+    commands = {name: (each.help, each.words) for name, each in COMMANDS.items()}
     for shell, name in FLAGS_BY_SHELL.items():
-        script = partial(completion_script, PROGRAM, texts, FLAGS, shell)
+        script = partial(completion_script, PROGRAM, commands, DEFAULT_COMMAND, FLAGS, shell)
         text = argparse.SUPPRESS if command else f"print a completion script for {shell}, and exit"
         parser.add_argument(f"--{name}", action=PrintText, help=text, text=script)
     parser.set_defaults(**{flag.attribute: None for flag in FLAGS})  # commands share functions that read a flag

@@ -41,6 +41,21 @@ def test_bash_completes_commands_flags_and_values(script: str, tmp_path: Path) -
     assert complete(script, tmp_path, "documents", "--format", "j") == {"json"}
 
 
+def test_bash_completes_flags_without_a_command(script: str, tmp_path: Path) -> None:
+    """They are those of the default command."""
+    assert complete(script, tmp_path, "--web.lis") == {"--web.listen-address"}
+    assert complete(script, tmp_path, "--log.format", "j") == {"json"}
+    assert complete(script, tmp_path, "--vers") == {"--version"}
+    assert complete(script, tmp_path, "--config.file", "config.yaml", "ba") == {"backfill"}
+
+
+def test_bash_completes_the_arguments_of_a_command(script: str, tmp_path: Path) -> None:
+    """The state is copied from and to files, among others."""
+    (tmp_path / "state.db").touch()
+    assert complete(script, tmp_path, "state", "c") == {"copy"}
+    assert complete(script, tmp_path, "state", "copy", "st") == {"state.db"}
+
+
 def test_bash_completes_files(script: str, tmp_path: Path) -> None:
     """This applies to flags whose value is a path."""
     (tmp_path / "config.yaml").touch()
