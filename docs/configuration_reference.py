@@ -29,7 +29,7 @@ not respond. [Reloads](discovery.md#reloads) describes targets that are renamed,
 
 The file may be a pipe that ends within three seconds, as in `check --config.file=<(envsubst < template)`. `serve`
 cannot read a pipe again, so a reload then fails and keeps the configuration."""
-_KINDS = {"ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2}(-": "region"}
+_KINDS = {"ms)?)$": "duration", "https?": "URL", "arn:aws": "ARN", "[a-z]{2,4}(-": "region"}
 _PLAIN = {
     "string": "text",
     "integer": "whole number",

@@ -109,7 +109,9 @@ def _out_of_range(failure: Failure) -> str:
 
 def _not_text(failure: Failure) -> str:
     if isinstance(failure.value, bool | int | float):
-        return _wrong_format(failure)
+        # YAML may have changed the digits of a number, so an id is not quoted: 0123 is octal, and means 83.
+        is_id = failure.expected.counts_characters
+        return f"a number is not {failure.expected.noun}: write it in quotes" if is_id else _wrong_format(failure)
     return f"expected text, found {kind_of(failure.value)}"
 
 

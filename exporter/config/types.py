@@ -29,8 +29,8 @@ from exporter.domain.units import DAY
 if TYPE_CHECKING:
     from exporter.domain.service import Level
 
-REGION = "[a-z]{2}(-[a-z]+)+-[0-9]+"
-_ROLE = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
+REGION = "[a-z]{2,4}(-[a-z]+)+-[0-9]+"
+_ROLE = "arn:aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
 _URL = r"https?://[^\s/@]+(/[^\s]*)?"
 _QUEUE_URL = r"https?://[^\s/@]+/[0-9]{12}/[a-zA-Z0-9_-]{1,80}(\.fifo)?"
 MAX_LABELS = 32

@@ -72,7 +72,7 @@ def read(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([ConfigProblem(file, *where, f"not YAML: {error.problem or error.context}")]) from error
+        raise ConfigError([ConfigProblem(file, *where, f"not YAML: {_yaml_problem(error)}")]) from error
     except yaml.reader.ReaderError as error:
         line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
         message = f"not YAML: character #x{error.character:04x} is not allowed"
@@ -80,6 +80,12 @@ def read(text: str, file: str) -> Source:
     except RecursionError as error:
         raise ConfigError([ConfigProblem(file, 1, 1, "not YAML: nested too deeply")]) from error
     return source
+
+
+def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    """Return the sentence of an error. Its problem may be the second half, such as "but found another document"."""
+    problem = error.problem or error.context or ""
+    return f"{error.context} {problem}" if problem.startswith("but ") else problem
 
 
 def _parse(text: str) -> tuple[Loader, yaml.Node | None]:

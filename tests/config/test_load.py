@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import jsonschema
 import pytest
 import yaml
@@ -589,3 +590,13 @@ def test_regions_are_those_of_the_service() -> None:
     (warning,) = config.parse("targets: [{service: kendra, region: eu-central-1}]", "f").warnings
     assert warning.message.startswith("region: Amazon Kendra is documented for us-east-1, us-east-2, ")
     assert config.parse("targets: [{service: kendra, region: us-east-2}]", "f").warnings == ()
+
+
+def test_regions_and_roles_of_every_partition_are_valid() -> None:
+    """The SDK lists them, and a partition may have a longer prefix than two letters."""
+    session = botocore.session.get_session()
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("sts", partition, allow_non_regional=False):
+            role = f"arn:{partition}:iam::111122223333:role/reader"
+            (target,) = config.parse(f"targets: [{{region: {region}, role_arn: '{role}'}}]", "f").config.targets
+            assert (target.region, target.role_arn) == (region, role)
