@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
+    from exporter.simulator.job_form import JobForm
     from simulation.credential_source import CredentialSource
     from simulation.services import ServiceTraits
     from simulation.trace import Trace
@@ -55,6 +56,7 @@ class LaggingApi:
     def __init__(self, traits: ServiceTraits, fleet: Fleet, **listing: str) -> None:
         self._api = traits.make_api(fleet, **listing)
         self._sync_jobs = traits.sync_jobs
+        self.job_form: JobForm = self._api.job_form
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""

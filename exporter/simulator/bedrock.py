@@ -11,8 +11,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.bedrock_demo import demo_fleet
-from exporter.simulator.bedrock_jobs import as_ingested, failure_reasons, to_bedrock, to_text, wire_id
+from exporter.simulator.bedrock_jobs import as_ingested, failure_reasons, from_bedrock, to_bedrock, to_text, wire_id
 from exporter.simulator.bedrock_request import ARN_PATH, BedrockRequest
+from exporter.simulator.job_form import JobForm
 from exporter.simulator.listing import ordered
 from exporter.simulator.traits import SimulatorTraits
 from exporter.simulator.units import HOUR, MINUTE
@@ -36,6 +37,8 @@ class BedrockApi:
     With the `order` newest, jobs are in the order that the request specifies. With oldest or shuffled, they are in that
     order for all requests. `paging` is as in `QBusinessApi`. `time_filter` is ignored, because the API has none.
     """
+
+    job_form = JobForm("ListIngestionJobs", to_bedrock, from_bedrock)
 
     def __init__(
         self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"

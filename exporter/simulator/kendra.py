@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.job_form import JobForm
 from exporter.simulator.kendra_demo import demo_fleet
-from exporter.simulator.kendra_jobs import to_kendra
+from exporter.simulator.kendra_jobs import from_kendra, to_kendra
 from exporter.simulator.kendra_request import ARN_PATH, CONTENT_TYPE, KendraRequest, invalid
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.traits import SimulatorTraits, UnitCapacity
@@ -27,6 +28,8 @@ SECRET_MARKER = "simulated-kendra-secret"  # noqa: S105 (tests assert that it ap
 
 class KendraApi:
     """The API over a fleet, with the options of `QBusinessApi`."""
+
+    job_form = JobForm("ListDataSourceSyncJobs", to_kendra, from_kendra)
 
     def __init__(
         self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"

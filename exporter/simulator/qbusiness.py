@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.job_form import JobForm
 from exporter.simulator.listing import is_within, ordered
 from exporter.simulator.qbusiness_demo import demo_fleet
 from exporter.simulator.qbusiness_request import ARN_PATH, QBusinessRequest
@@ -36,6 +37,8 @@ class QBusinessApi:
     requested span (overlap). `paging` computes each page at the time of its request (shifting), or of the request for
     the first page (stable).
     """
+
+    job_form = JobForm("ListDataSourceSyncJobs")
 
     def __init__(
         self, fleet: Fleet, order: str = "newest", time_filter: str = "start", paging: str = "shifting"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exporter.simulator.clock import SimulatedClock
     from exporter.simulator.faults import Fault
     from exporter.simulator.fleet import Fleet
+    from exporter.simulator.job_form import JobForm
 
 MAX_LOGGED = 200_000  # the number of requests in the log; a demo may run for weeks
 
@@ -47,6 +48,10 @@ class Authorizer(Protocol):
 
 class ServiceApi(Protocol):
     """The API of one service over a fleet, without sockets and faults."""
+
+    @property
+    def job_form(self) -> JobForm:
+        """The form in which the service lists sync jobs."""
 
     def parse_call(self, request: Request) -> ApiCall:
         """Return the call that a request makes; raise ServiceError for an unknown operation."""
@@ -131,7 +136,7 @@ class SimulatedService:
 
     def _with_fault(self, fault: Fault, call: ApiCall, response: Response) -> Response:
         try:
-            return faults.apply(fault, call, response)
+            return faults.apply(fault, call, response, self._api.job_form)
         except ServiceError as error:
             return self._api.error_response(error)
 

@@ -11,9 +11,9 @@ from exporter.simulator.faults.fault import Fault
 from exporter.simulator.faults.responses import RESPONSE_FAULTS
 
 if TYPE_CHECKING:
+    from exporter.simulator.job_form import JobForm
     from exporter.simulator.wire import ApiCall, Response
 
-JOB_LISTINGS = {"ListDataSourceSyncJobs", "ListIngestionJobs"}
 FAULT_KINDS = RESPONSE_FAULTS.keys() | LIST_EDITS.keys() | JOB_EDITS.keys()
 
 
@@ -57,11 +57,14 @@ class ActiveFaults:
             return fault
 
 
-def apply(fault: Fault, call: ApiCall, response: Response) -> Response:
-    """Return the response to a call under a fault; raise ServiceError if the fault is an error of the service."""
+def apply(fault: Fault, call: ApiCall, response: Response, form: JobForm) -> Response:
+    """Return the response to a call under a fault; raise ServiceError if the fault is an error of the service.
+
+    `form` is the form in which the service lists sync jobs.
+    """
     if change := RESPONSE_FAULTS.get(fault.kind):
         return change(fault, call, response)
     is_good = response.status < HTTPStatus.BAD_REQUEST
     if edit := LIST_EDITS.get(fault.kind):
         return edit(call, response) if is_good and call.operation.startswith("List") else response
-    return JOB_EDITS[fault.kind](call, response) if is_good and call.operation in JOB_LISTINGS else response
+    return JOB_EDITS[fault.kind](form)(call, response) if is_good and call.operation == form.operation else response

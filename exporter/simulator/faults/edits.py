@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator.bedrock_jobs import from_bedrock, to_bedrock
 from exporter.simulator.job import TERMINAL
-from exporter.simulator.kendra_jobs import from_kendra, to_kendra
 from exporter.simulator.pagination import AGAIN, BACK, PAST
 from exporter.simulator.units import YEAR
 
 if TYPE_CHECKING:
+    from exporter.simulator.job_form import JobForm
     from exporter.simulator.wire import ApiCall, Response
 
 Json = dict[str, Any]
 Edit = Callable[["ApiCall", "Response"], "Response"]
+JobEdit = Callable[["JobForm"], Edit]
 
 
 def _edit_members(edit: Callable[[Json, str, ApiCall], Json]) -> Edit:
@@ -26,7 +26,7 @@ def _edit_members(edit: Callable[[Json, str, ApiCall], Json]) -> Edit:
     def change(call: ApiCall, response: Response) -> Response:
         data = json.loads(response.body)
         key = next((name for name, value in data.items() if isinstance(value, list)), None)
-        if key is None:  # the tags of Amazon Bedrock are an object
+        if key is None:  # some services return tags as an object
             return response
         edited = edit(data, key, call)
         if key[0].isupper() and "nextToken" in edited:
@@ -45,47 +45,42 @@ def _edit_list(change: Callable[[list[Json]], list[Any]]) -> Edit:
     return _edit_members(lambda data, key, _call: {key: change(data[key])})
 
 
-def _edit_jobs(change: Callable[[Json], Json]) -> Edit:
-    """Return an edit that replaces members of each job, and removes those that become None."""
+def _edit_jobs(change: Callable[[Json], Json]) -> JobEdit:
+    """Return an edit that replaces members of each job, and removes those that become None.
 
-    def changed(jobs: list[Json]) -> list[Json]:
-        return [_as_it_was(job, _changed(_in_one_form(job), change)) for job in jobs]
+    `change` gets and returns members in the form of Amazon Q Business.
+    """
 
-    return _edit_list(changed)
+    def edit(form: JobForm) -> Edit:
+        return _edit_list(lambda jobs: [form.to_service(_changed(form.from_service(job), change)) for job in jobs])
+
+    return edit
 
 
 def _changed(job: Json, change: Callable[[Json], Json]) -> Json:
     return {name: value for name, value in {**job, **change(job)}.items() if value is not None}
 
 
-def _in_one_form(job: Json) -> Json:
-    """Return a job of any service in the form of Amazon Q Business, which the edits below use."""
-    if "ingestionJobId" in job:
-        return from_bedrock(job)
-    return from_kendra(job) if "ExecutionId" in job else job
-
-
-def _as_it_was(before: Json, job: Json) -> Json:
-    if "ingestionJobId" in before:
-        return to_bedrock(job)
-    return to_kendra(job) if "ExecutionId" in before else job
-
-
-def _set_members(**members: object) -> Edit:
+def _set_members(**members: object) -> JobEdit:
     return _edit_jobs(lambda _job: members)
 
 
-def _set_counts(value: object) -> Edit:
+def _set_counts(value: object) -> JobEdit:
     """Return an edit that replaces each document count in a job."""
     return _edit_jobs(lambda job: {"metrics": dict.fromkeys(job.get("metrics", {}), value)})
 
 
-def _edit_times(change: Callable[[float], object]) -> Edit:
+def _edit_times(change: Callable[[float], object]) -> JobEdit:
     return _edit_jobs(lambda job: {name: change(job[name]) for name in ("startTime", "endTime") if name in job})
 
 
-def _syncing(job: Json) -> Json:
-    return _as_it_was(job, {**_in_one_form(job), "status": "SYNCING"})
+def _contradict(form: JobForm) -> Edit:
+    """Return an edit that lists each job twice, first as one in progress."""
+
+    def syncing(job: Json) -> Json:
+        return form.to_service({**form.from_service(job), "status": "SYNCING"})
+
+    return _edit_list(lambda jobs: [*map(syncing, jobs), *jobs])
 
 
 def _if_terminal(job: Json, **members: object) -> Json:
@@ -133,13 +128,13 @@ LIST_EDITS: dict[str, Edit] = {
     "reordered": _edit_list(lambda items: items[::-1]),
 }
 
-JOB_EDITS: dict[str, Edit] = {
+JOB_EDITS: dict[str, JobEdit] = {
     "metrics_text": _set_members(metrics="many"),
     "metrics_list": _set_members(metrics=[]),
     "status_number": _set_members(status=5),
     "error_text": _set_members(error="bad"),
     "start_object": _set_members(startTime={}),
-    "contradicting": _edit_list(lambda jobs: [_syncing(job) for job in jobs] + jobs),
+    "contradicting": _contradict,
     "unknown_status": _set_members(status="PAUSED"),
     "unknown_error_code": _edit_jobs(
         lambda job: {"error": {"errorCode": "Gremlins"}} if job["status"] == "FAILED" else {}
