@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.providers.registry import SERVICES
+from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from simulation.runner import run_many
 from simulation.services import traits_for
 from simulation.world import run
@@ -18,26 +20,28 @@ from tests.suites.simulation.defects import (
     logs,
     operations,
     polling,
-    services,
 )
 from tests.suites.simulation.planting import find_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-# The defects of a service, and the general ones, which weeks of Q Business find.
-DEFECTS: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], ...]] = {
-    "qbusiness": (
-        *counting.DEFECTS,
-        *polling.DEFECTS,
-        *credentials.DEFECTS,
-        *logs.DEFECTS,
-        *exposition.DEFECTS,
-        *operations.DEFECTS,
-    ),
-    "kendra": services.KENDRA_DEFECTS,
-    "bedrock": services.BEDROCK_DEFECTS,
-}
+    from exporter.domain.service import Service
+
+    Defect = Callable[[pytest.MonkeyPatch], None]
+
+GENERAL = (counting, polling, credentials, logs, exposition, operations)
+FOLDER = "tests.suites.simulation.defects"
+
+
+def defects_of(service: Service) -> tuple[Defect, ...]:
+    """Return the defects of a service, and for the default service the general ones, which its weeks find."""
+    general = GENERAL if service is DEFAULT_SERVICE else ()
+    own = (import_module(f"{FOLDER}.{service.name}"),) if find_spec(f"{FOLDER}.{service.name}") else ()
+    return tuple(defect for module in (*general, *own) for defect in module.DEFECTS)
+
+
+DEFECTS = {name: defects_of(service) for name, service in SERVICES.items()}
 PLANTED = [(service, defect.__name__) for service, defects in DEFECTS.items() for defect in defects]
 SEEDS = range(1, 201)
 FREQUENT_EVENTS = (
@@ -69,7 +73,7 @@ def test_no_week_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("defect", [defect for defects in DEFECTS.values() for defect in defects])
-def test_a_defect_can_be_planted(defect: Callable[[pytest.MonkeyPatch], None]) -> None:
+def test_a_defect_can_be_planted(defect: Defect) -> None:
     """The code that it replaces exists. Finding the defects takes longer, so CI omits that."""
     with pytest.MonkeyPatch.context() as patch:
         defect(patch)

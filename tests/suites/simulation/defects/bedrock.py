@@ -1,4 +1,4 @@
-"""Defects of a provider, and of what only one service needs."""
+"""Defects of Amazon Bedrock knowledge bases, and of what only they need."""
 
 from __future__ import annotations
 
@@ -11,32 +11,9 @@ from exporter.domain.model import SyncJobStatus
 from exporter.polling.explainer import Explainer
 from exporter.providers.bedrock.parsing import parse_explained
 from exporter.providers.bedrock.time_filter import started_within
-from exporter.providers.kendra.parsing import _Capacity
-from exporter.providers.kendra.provider import Kendra
 
 if TYPE_CHECKING:
     import pytest
-
-
-# Amazon Kendra.
-
-
-def takes_additional_units_for_all(patch: pytest.MonkeyPatch) -> None:
-    """Multiply the capacity of an edition by its additional units only, without the unit that it always has."""
-    patch.setattr(_Capacity, "limits", lambda self, units: (self.documents * units, self.text_bytes * units))
-
-
-def filters_jobs_of_kendra_by_status(patch: pytest.MonkeyPatch) -> None:
-    """Request only the jobs that succeeded."""
-    original: Any = Kendra.sync_jobs
-
-    def sync_jobs(self: Any, source: Any, **filters: Any) -> Any:
-        return original(self, source, **{**filters, "status": "SUCCEEDED"})
-
-    patch.setattr(Kendra, "sync_jobs", sync_jobs)
-
-
-# Amazon Bedrock.
 
 
 def takes_complete_for_succeeded(patch: pytest.MonkeyPatch) -> None:
@@ -49,7 +26,7 @@ def takes_complete_for_succeeded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exporter.providers.bedrock.provider.parse_explained", always_succeeded)
 
 
-def never_asks_for_outcomes(patch: pytest.MonkeyPatch) -> None:
+def never_requests_outcomes(patch: pytest.MonkeyPatch) -> None:
     """Count each job as it is listed, with the worst possible outcome."""
     patch.setattr(Explainer, "explain", lambda _self, _source, _history, data: data)
 
@@ -65,5 +42,4 @@ def reads_one_page_of_ingestion_jobs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exporter.providers.bedrock.provider.started_within", first_page)
 
 
-KENDRA_DEFECTS = (takes_additional_units_for_all, filters_jobs_of_kendra_by_status)
-BEDROCK_DEFECTS = (takes_complete_for_succeeded, never_asks_for_outcomes, reads_one_page_of_ingestion_jobs)
+DEFECTS = (takes_complete_for_succeeded, never_requests_outcomes, reads_one_page_of_ingestion_jobs)
