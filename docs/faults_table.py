@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.providers.registry import SERVICES
 from tests.support.faults.cases import BAD, CONNECTION_FAULTS, FAULTS
 from tests.support.faults.matrix import cells
 from tests.support.faults.operations import OPERATIONS
+from tests.support.service_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,7 +88,7 @@ def _kind(operations: Sequence[Operation]) -> tuple[str, ...]:
 
 def _fault(fault: FaultCase) -> tuple[str, ...]:
     if fault.reason is None:
-        refusing = ", ".join(sorted(fault.refused_in))
+        refusing = ", ".join(name for name in SERVICES if fault.kind in case_of(name).refused_by_sdk)
         note = fault.note + (f"; {refusing}: boto3 refuses the whole response (`{BAD}`)" if refusing else "")
         return fault.description, "", f"`{fault.code}`", note, note
     if fault.is_retried:

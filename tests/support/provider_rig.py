@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from exporter.aws import AwsClient
@@ -17,6 +16,7 @@ from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON
 from tests.support.manual_clock import ManualClock
+from tests.support.service_case import case_of
 from tests.support.simulated_target import RecordingObserver, timeout_for
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ JOBS = 25
 SCOPE = ArnScope("aws", "us-east-1", "111122223333")
 
 
-CASES: tuple[ServiceCase, ...] = tuple(import_module(f"tests.providers.{name}.case").CASE for name in SERVICES)
+CASES: tuple[ServiceCase, ...] = tuple(map(case_of, SERVICES))
 
 
 class ProviderRig:

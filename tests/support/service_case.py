@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from exporter.providers.registry import make_provider
@@ -39,6 +41,8 @@ class ServiceCase:
     source_types: tuple[str, str]
     """The type in the simulator, and the type that the provider returns."""
     secret: str
+    healthy_source: tuple[str, str]
+    """A data source of the demo that never fails: the name of its outermost container, and its own."""
     statuses: tuple[str, str] = ("ACTIVE", "ACTIVE")
     """The statuses of a healthy container and of a healthy data source."""
     documents: int | None = 992
@@ -48,6 +52,12 @@ class ServiceCase:
     """The largest pages of operations in the simulator, so that the jobs of the rig take several pages."""
     refused_by_sdk: tuple[str, ...] = ()
     """Faults of single members for which the whole response is refused: the service has integers, and no texts."""
+    absent_faults: tuple[str, ...] = ()
+    """Faults of members that the sync jobs of the service do not have."""
+    has_arns: bool = True
+    """Whether responses have ARNs. Otherwise, the account id is known from AWS STS only."""
+    has_tag_lists: bool = True
+    """Whether the tags of a resource are a list, and not an object."""
     shapes: ApiShapes = field(default_factory=ApiShapes)
 
     @property
@@ -80,3 +90,10 @@ class ServiceCase:
     def __str__(self) -> str:
         """Return the name of the service, which selects it on pytest's command line."""
         return self.service.name
+
+
+@cache
+def case_of(service: str) -> ServiceCase:
+    """Return the declaration of the service with a name."""
+    case: ServiceCase = import_module(f"tests.providers.{service}.case").CASE
+    return case

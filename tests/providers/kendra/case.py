@@ -8,6 +8,9 @@ CASE = ServiceCase(
     KENDRA,
     ("TEMPLATE:CONFLUENCEV2", "CONFLUENCEV2"),
     SECRET_MARKER,
+    healthy_source=("helpdesk", "zendesk"),
     extreme_id="a_b-" * 25,
+    absent_faults=("error_text",),
+    has_arns=False,
     shapes=ApiShapes(container_type="IndexEdition"),
 )

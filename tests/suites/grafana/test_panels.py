@@ -13,6 +13,7 @@ from tests.suites.grafana.rendering import RenderedDashboard
 from tests.support.dashboards import FILES as ALL_FILES
 from tests.support.dashboards import interpolate, kind_of, load, queries, service_of
 from tests.support.harness import eventually
+from tests.support.service_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,6 @@ WITHOUT_DATA = {
 }
 """Queries that return no data of the demo, and why. tests/deploy/test_dashboard_queries.py has series for them."""
 
-HEALTHY_SOURCES = {
-    "qbusiness": ("support", "servicenow"),
-    "kendra": ("helpdesk", "zendesk"),
-    "bedrock": ("handbook", "handbook-webcrawler"),
-}
-"""A data source of each service that never fails, so that its empty panels are known, and its outermost container."""
 SCREENSHOT_SOURCE = ("support", "jira")  # fails sometimes
 # The demo has one or two data sources of the other services, without objectives.
 EMPTY_PANELS = {"Data sources with alerts", "Content age vs. objective", "Running time vs. objective"}
@@ -143,7 +138,7 @@ def render(
         service = service_of(file)
         if kind_of(file) == "data-source":
             is_sometimes_failing = service is DEFAULT_SERVICE and request.config.getoption("--screenshots")
-            root, name = SCREENSHOT_SOURCE if is_sometimes_failing else HEALTHY_SOURCES[service.name]
+            root, name = SCREENSHOT_SOURCE if is_sometimes_failing else case_of(service.name).healthy_source
             texts |= {service.root.word: root, "data_source": name}
             selected = {service.root.word: root, "data_source": source_ids(server, name, service=service)[0]}
         view, dashboard = make_view(**selected), RenderedDashboard(browser, page_folder)

@@ -16,7 +16,8 @@ class FaultCase:
     """A fault of the simulator, and its effect on polls.
 
     `reason` is None if nothing fails. `code` is the label of the attempts. Faults `of_lists`, `of_tokens` and
-    `of_jobs` apply only to operations that return lists, pages and sync jobs.
+    `of_jobs` apply only to operations that return lists, pages and sync jobs. `ServiceCase` has the faults that a
+    service does not have, and those for which boto3 refuses the whole response.
     """
 
     kind: str
@@ -33,30 +34,20 @@ class FaultCase:
     needs_reread: bool = False  # only the next full reread finds the missed jobs
     note: str = ""  # what the exporter does if nothing fails
     sts: Mapping[str, str] = field(default_factory=dict)  # reason and code, if they differ for STS
-    not_in: frozenset[str] = frozenset()  # the services whose sync jobs do not have the member
-    refused_in: frozenset[str] = frozenset()  # services whose whole response the SDK refuses
 
 
 BAD = Reason.MALFORMED_RESPONSE
-_BEDROCK = frozenset({"bedrock"})
 
 
 def _sts(reason: Reason | str, code: str) -> dict[str, str]:
     return {"reason": str(reason), "code": code}
 
 
-def _wrong_type(kind: str, description: str, *not_in: str, of_jobs: bool = False) -> FaultCase:
-    return FaultCase(kind, description, BAD, of_lists=not of_jobs, of_jobs=of_jobs, not_in=frozenset(not_in))
+def _wrong_type(kind: str, description: str, *, of_jobs: bool = False) -> FaultCase:
+    return FaultCase(kind, description, BAD, of_lists=not of_jobs, of_jobs=of_jobs)
 
 
-def _job(
-    kind: str,
-    description: str,
-    note: str,
-    *,
-    not_in: frozenset[str] = frozenset(),
-    refused_in: frozenset[str] = frozenset(),
-) -> FaultCase:
+def _job(kind: str, description: str, note: str) -> FaultCase:
     return FaultCase(
         kind,
         description,
@@ -65,8 +56,6 @@ def _job(
         loses_durations=note == _NO_END,
         needs_reread=note == _UNKNOWN_STATUS,
         note=note,
-        not_in=not_in,
-        refused_in=refused_in,
     )
 
 
@@ -144,11 +133,11 @@ FAULTS = (
     _wrong_type("metrics_text", "text in place of a job's document counts", of_jobs=True),
     _wrong_type("metrics_list", "a list in place of a job's document counts", of_jobs=True),
     _wrong_type("status_number", "a number in place of a job's status", of_jobs=True),
-    _wrong_type("error_text", "text in place of a job's error", "kendra", "bedrock", of_jobs=True),
+    _wrong_type("error_text", "text in place of a job's error", of_jobs=True),
     _wrong_type("start_object", "an object in place of a job's start", of_jobs=True),
     _job("contradicting", "each job twice, with different statuses", "the ended one is counted, once"),
     _job("unknown_status", "an unknown status", _UNKNOWN_STATUS),
-    _job("unknown_error_code", "an unknown error code", "counted with `error_code` `other`", not_in=_BEDROCK),
+    _job("unknown_error_code", "an unknown error code", "counted with `error_code` `other`"),
     _job("milliseconds", "times in milliseconds", _SKIPPED),
     _job("in_the_future", "times ten years in the future", _SKIPPED),
     _job("end_in_the_future", "an end ten years in the future", _NO_END),
@@ -159,8 +148,8 @@ FAULTS = (
     _job("no_end", "jobs without an end", _NO_END),
     _job("no_metrics", "jobs without document counts", "not counted until they are present"),
     _job("negative_figures", "negative document counts", _NO_COUNTS),
-    _job("fractional_figures", "fractional document counts", _NO_COUNTS, refused_in=_BEDROCK),
-    _job("figures_in_words", "document counts that are not numbers", _NO_COUNTS, refused_in=_BEDROCK),
+    _job("fractional_figures", "fractional document counts", _NO_COUNTS),
+    _job("figures_in_words", "document counts that are not numbers", _NO_COUNTS),
     _job("huge_figures", "document counts of 40 digits", _NO_COUNTS),
 )  # fmt: skip
 

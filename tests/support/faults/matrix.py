@@ -15,6 +15,7 @@ from exporter.domain.service import Use
 from exporter.errors import Reason
 from tests.support.faults.cases import BAD, FAULTS, FaultCase
 from tests.support.faults.operations import OPERATIONS, Operation
+from tests.support.service_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Cell:
         """Return the reason of failed polls or discovery runs, which is `credentials` for all requests about a role."""
         if self.operation.effect == "credentials":
             return None if self._sts_reason is None else Reason.CREDENTIALS
-        if self.operation.service.name in self.fault.refused_in:
+        if self.fault.kind in case_of(self.operation.service.name).refused_by_sdk:
             return BAD
         return self._sts_reason if self.operation.effect == "account" else self.fault.reason
 
@@ -58,7 +59,7 @@ class Cell:
 
 def applies(fault: FaultCase, operation: Operation) -> bool:
     """Return whether a fault can occur in an operation."""
-    if operation.service.name in fault.not_in:
+    if fault.kind in case_of(operation.service.name).absent_faults:
         return False
     if fault.of_jobs:
         return operation.use is Use.SYNC_JOBS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.service import Use
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+from tests.support.service_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ _NEXT_POLL = "the next poll, at most 15 minutes later"
 _DISCOVERY_FAILS = "`qbusiness_exporter_discovery_success` is 0"
 _ALL_SERIES = "all series; all data sources are polled on time"
 _SERVICE = DEFAULT_SERVICE  # replaced by each service
+_WITHOUT_ARNS = " and ".join(service.title for service in SERVICES.values() if not case_of(service.name).has_arns)
 
 
 def _operation(use: Use, effect: str, reported_by: str, unchanged: str, recovery: str, **traits: object) -> Operation:
@@ -122,7 +124,7 @@ _CALLER_IDENTITY = Operation(
     "GetCallerIdentity",
     None,
     "account",
-    "`aws_account_id` is that in the ARN of a container, or the last known one. Responses of Amazon Kendra have no "
+    f"`aws_account_id` is that in the ARN of a container, or the last known one. Responses of {_WITHOUT_ARNS} have no "
     "ARNs. There it is empty; where tags are used, `qbusiness_exporter_discovery_success` is 0, and a new data source "
     "is found only when its tags are known",
     "everything else; all data sources are polled on time",
@@ -142,20 +144,19 @@ _ASSUME_ROLE = Operation(
     mode="role",
     scope="",
 )
-_WITHOUT_ARNS = {"kendra"}
-_LISTS_THAT_ARE_OBJECTS = {("bedrock", Use.TAGS)}
 
 
 def _operations_of(service: Service) -> Iterator[Operation]:
     """Yield the operations of a service, one for each of its permissions, and the operations of AWS STS."""
+    case = case_of(service.name)
     for each in _OF_USES:
         for permission in service.permissions:
             if permission.use is each.use:
                 is_above = each.use is Use.TAGS and permission.depth < len(service.levels)
                 scope = "" if permission.depth == 0 else "container" if is_above else each.scope
-                is_list = each.is_list and (service.name, each.use) not in _LISTS_THAT_ARE_OBJECTS
+                is_list = each.is_list and (case.has_tag_lists or each.use is not Use.TAGS)
                 yield replace(each, service=service, name=permission.action, scope=scope, is_list=is_list)
-    yield replace(_CALLER_IDENTITY, service=service, is_only_source=service.name in _WITHOUT_ARNS)
+    yield replace(_CALLER_IDENTITY, service=service, is_only_source=not case.has_arns)
     if service is DEFAULT_SERVICE:
         yield _ASSUME_ROLE
 
