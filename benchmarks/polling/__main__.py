@@ -53,7 +53,7 @@ class Measured(NamedTuple):
 
 
 def main(arguments: list[str]) -> int:
-    """Simulate each size with each poller, print the rows, and write them into the page if asked to."""
+    """Simulate each size with each poller, print the rows, and write them into the page if `--write` is set."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.polling")
     parser.add_argument("sizes", metavar="SIZE", type=int, nargs="*", default=SIZES)
     parser.add_argument("--poller", metavar="GLOB", default="*", help="measure only these pollers")

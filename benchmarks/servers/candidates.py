@@ -70,7 +70,7 @@ def serve_hypercorn(options: Options) -> None:
     if options.tls:
         config.certfile, config.keyfile = str(options.tls / CERTIFICATE), str(options.tls / KEY)
     # One setting is both the deadline for the head of a request and the time for which an idle connection is kept. The
-    # exporter has a shorter limit for the first. It is chosen, because it protects against slow clients.
+    # exporter has a shorter limit for the first. This setting has that limit, to protect against slow clients.
     config.keep_alive_timeout = REQUEST_SECONDS
     config.ssl_handshake_timeout = REQUEST_SECONDS
     config.backlog = 1024  # like the exporter; the default is 100

@@ -55,7 +55,7 @@ def target_json(exporter: RunningExporter) -> dict[str, Any]:
     return target
 
 
-def test_documents_are_counted_by_status_again_and_again(service: SimulatedEndpoint, tmp_path: Path) -> None:
+def test_documents_are_counted_by_status_at_each_interval(service: SimulatedEndpoint, tmp_path: Path) -> None:
     """A change in AWS is in the next count. Neither ids nor errors of documents are in the metrics."""
     hr, _ = service.fleet.applications[0].indexes[0].data_sources
     with RunningExporter(config(service, tmp_path / "state.db")) as exporter:

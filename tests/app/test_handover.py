@@ -81,7 +81,7 @@ def test_an_index_without_a_data_source_is_removed_at_once(service: SimulatedEnd
         assert program.scrape().value("qbusiness_index_info", index="main") == 1
 
 
-def test_discovery_that_is_turned_into_names_removes_the_other_indexes(service: SimulatedEndpoint) -> None:
+def test_names_that_replace_discovery_remove_the_other_indexes(service: SimulatedEndpoint) -> None:
     """Only the index of the named data source stays."""
     named = config_for(service, ":memory:")["targets"][0]["data_sources"][2:3]
     with RunningExporter(config_of(service, discovers("all"))) as program:

@@ -204,7 +204,7 @@ def test_a_higher_ceiling_applies_to_requests_that_wait() -> None:
 
 
 def test_a_long_wait_is_reported_every_second() -> None:
-    """To wait for the request budget is activity, so the health of the target does not depend on it."""
+    """A wait for the rate limiter counts as activity, so the target stays healthy however long it takes."""
     clock = FakeClock()
     rate_limiter = RateLimiter(0.1, clock, WaitingStop(clock))
     reports: list[float] = []

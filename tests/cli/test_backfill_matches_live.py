@@ -67,8 +67,10 @@ class LivePoller:
 
     def read_outcomes(self, case: ServiceCase, service: SimulatedEndpoint) -> None:
         """Poll until no poll requests an outcome, because each poll requests only a few outcomes of past jobs."""
-        asked, is_asked = -1, case.service.has(Use.SYNC_JOB)
-        while is_asked and asked != (asked := len(logged_requests(service, case.service.action(Use.SYNC_JOB)))):
+        if not case.service.has(Use.SYNC_JOB):
+            return
+        requested, operation = -1, case.service.action(Use.SYNC_JOB)
+        while requested != (requested := len(logged_requests(service, operation))):
             self._poll()
 
     def scrape(self, now: float) -> dict[str, Samples]:

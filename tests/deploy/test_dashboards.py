@@ -191,7 +191,7 @@ def test_failed_syncs_are_marked_at_their_end(file: str) -> None:
     assert unknown(interpolate(marks[0]["expr"])) == []
 
 
-def test_a_status_has_the_same_color_in_every_panel() -> None:
+def test_a_status_has_the_same_colour_in_every_panel() -> None:
     """FAILED is red, and SUCCEEDED is green."""
     colors: dict[str, set[str]] = {}
     for mapping in (mapping for file in FILES for found in _values(load(file), "mappings") for mapping in found):

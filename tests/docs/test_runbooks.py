@@ -142,7 +142,7 @@ def test_the_documented_command_writes_every_alert(tmp_path: Path) -> None:
     assert sorted(written) == sorted(alert.name for alert in hand_tested_alerts())
 
 
-def test_the_documented_prefixes_are_those_that_the_exporter_recognises() -> None:
+def test_the_documented_prefixes_are_those_that_the_exporter_recognizes() -> None:
     """The page of connector codes lists each prefix."""
     listed = re.search(r"prefixes that AWS documents: ([A-Z,\s]+) and ([A-Z]+)\.", (RUNBOOKS / "README.md").read_text())
     assert listed

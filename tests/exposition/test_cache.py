@@ -109,7 +109,7 @@ def test_a_job_leaves_the_window_between_polls(page: ExpositionPage, clock: Fake
     assert counts == [2.0, 1.0, 0.0, 0.0]
 
 
-def test_the_next_sync_is_right_between_polls(page: ExpositionPage, clock: FakeClock) -> None:
+def test_the_next_sync_is_correct_between_polls(page: ExpositionPage, clock: FakeClock) -> None:
     """When the schedule fires, the next firing becomes the previous one, without another put."""
     page.put_snapshot(scheduled("cron(0/30 * * * ? *)"))
     fired = []

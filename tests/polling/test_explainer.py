@@ -31,12 +31,12 @@ class ExplainingProvider:
 
     def __init__(self) -> None:
         self.error: ProviderError | None = None
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
         """Return the job as succeeded."""
         assert source.service.has(Use.SYNC_JOB)
-        self.asked.append(job.execution_id.strip("-"))
+        self.requested.append(job.execution_id.strip("-"))
         if self.error:
             raise self.error
         return structs.replace(job, status="SUCCEEDED", needs_explanation=False)
@@ -63,7 +63,7 @@ def test_a_long_absence_is_explained_in_steps(provider: Any) -> None:
         history = fold(history, data, POLICY)
         counted.append(history.completed["SUCCEEDED"])
     assert counted == [MAX_DUE, 2 * MAX_DUE, 2 * MAX_DUE + 1]
-    assert provider.asked == [str(number) for number in range(2 * MAX_DUE + 1)]
+    assert provider.requested == [str(number) for number in range(2 * MAX_DUE + 1)]
 
 
 def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provider: Any) -> None:
@@ -72,15 +72,15 @@ def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provi
     history = fold(None, explainer.explain(SOURCE, None, make_poll(*jobs)), POLICY)
     for _ in range(2):
         history = fold(history, explainer.explain(SOURCE, history, make_poll()), POLICY)
-    assert provider.asked == [job.execution_id.strip("-") for job in jobs]
+    assert provider.requested == [job.execution_id.strip("-") for job in jobs]
     assert {job.status for job in history.jobs_newest_first()} == {"SUCCEEDED"}
 
 
 def test_without_limits_all_jobs_are_explained_until_it_is_stopped(provider: Any) -> None:
     """The backfill reads every outcome once, and ends soon after Ctrl-C."""
-    explainer = Explainer(provider, max_due=None, max_shown=None, is_stopped=lambda: len(provider.asked) >= 30)
+    explainer = Explainer(provider, max_due=None, max_shown=None, is_stopped=lambda: len(provider.requested) >= 30)
     explainer.explain(SOURCE, None, make_poll(*jobs_from(NOON - HOUR, 40)))
-    assert len(provider.asked) == 30
+    assert len(provider.requested) == 30
 
 
 def test_a_refused_outcome_is_a_warning_and_any_other_error_fails_the_poll(provider: Any) -> None:
@@ -107,8 +107,8 @@ def test_a_missing_permission_is_named_once_for_all_sources(provider: Any) -> No
     assert len(explainer.explain(SOURCE, history, poll).warnings) == 2
 
 
-def test_a_service_whose_listings_say_everything_is_not_asked(provider: Any) -> None:
+def test_no_outcome_is_requested_if_listings_have_it(provider: Any) -> None:
     """Its polls are as they were read."""
     poll = make_poll(*jobs_from(NOON - HOUR, 1))
     assert Explainer(provider).explain(SourceId(QBUSINESS, SOURCE.path), None, poll) is poll
-    assert provider.asked == []
+    assert provider.requested == []

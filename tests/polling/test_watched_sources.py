@@ -58,7 +58,7 @@ def test_configured_names_have_precedence(clock: FakeClock, store: Store) -> Non
 
 def test_the_id_replaces_a_name_that_aws_refuses(rig: PollerRig) -> None:
     """A missing permission hides no source."""
-    rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "not authorised")
+    rig.provider.name_error = ProviderError(Reason.ACCESS_DENIED, "not authorized")
     with capture_logs() as logs:
         published = rig.poll()
     assert published

@@ -82,7 +82,7 @@ def test_sources_whose_polls_fail_for_the_same_reason_share_a_cause() -> None:
 
 
 def test_a_source_without_a_problem_has_no_cause() -> None:
-    """Neither has one with a remark only."""
+    """A problem of the severity `info` does not count."""
     assert cause_of(ended_job("SUCCEEDED", HOUR, scanned=9)) is None
     assert cause_of(ended_job("SUCCEEDED", HOUR, scanned=9), schedule="whenever") is None
     assert cause_of(failed(HOUR, code="")) == "failed without an error code"

@@ -1,4 +1,4 @@
-"""The behavior of every store: SQLite and PostgreSQL pass the same tests."""
+"""The behaviour of every store: SQLite and PostgreSQL pass the same tests."""
 
 from __future__ import annotations
 

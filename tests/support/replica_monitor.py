@@ -61,7 +61,7 @@ class FreshestSamples:
 
 
 class ReplicaMonitor:
-    """Scrapes the replicas in a thread, and remembers what would have been wrong for a user."""
+    """Scrapes the replicas in a thread, and records every error that a user would have seen."""
 
     def __init__(self, programs: dict[str, Program]) -> None:
         self._programs = programs

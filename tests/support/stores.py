@@ -83,7 +83,7 @@ class PostgreSqlBackend:
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Close the database for everyone."""
+        """Refuse all connections to the database during the block."""
         self._server.close_database(self.url)
         try:
             yield

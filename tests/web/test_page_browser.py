@@ -420,10 +420,10 @@ def test_a_refresh_keeps_open_details_and_focus(browser: Browser) -> None:
         assert page.locator("summary").evaluate("e => e === document.activeElement")
         site.fixture.publish(before)
         page.get_by_label("Refresh").uncheck()
-        with page.expect_request("**") as asked:  # not by the timer
+        with page.expect_request("**") as requested:  # not by the timer
             page.clock.run_for(60_000)
             page.locator("#in-ok").click()
-        assert asked.value.url.endswith("?state=ok")
+        assert requested.value.url.endswith("?state=ok")
         expect(page.locator("li.source")).not_to_contain_text("SYNCING")
         page.get_by_label("Refresh").check()
         context.set_offline(True)

@@ -114,7 +114,7 @@ def test_all_paths_have_the_prefix(external_url: str | None, route_prefix: str |
 
 
 @pytest.mark.parametrize("path", ["/", "/tools/qb"])
-def test_the_addresses_above_lead_to_the_status_page(path: str) -> None:
+def test_the_prefix_without_a_slash_and_the_root_redirect_to_the_status_page(path: str) -> None:
     """The query stays, so that a link without the last slash shows the data source."""
     with served(EXTERNAL) as get:
         response = get(f"{path}?data_source_id=x&q=%22")

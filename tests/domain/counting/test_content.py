@@ -66,7 +66,7 @@ def test_the_last_indexed_time_is_the_end_of_the_last_job_that_indexed_content()
 
 
 def test_counts_that_are_missing_from_a_later_response_change_nothing() -> None:
-    """The job brought content by the highest counts that were seen."""
+    """By the highest counts so far, the job brought content into the index."""
     job = make_job("partial", "INCOMPLETE", NOON, 60, scanned=9, failed=3)
     history = fold_polls(make_poll(at=NOON), make_poll(job, at=NOON + 120))
     later = fold_polls(

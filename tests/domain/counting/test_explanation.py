@@ -92,7 +92,7 @@ def test_a_poll_without_news_changes_nothing() -> None:
     assert explain(before, make_poll(job, at=LATER + 60)) is before
 
 
-def test_an_outcome_that_aws_refuses_is_not_asked_for_again() -> None:
+def test_an_outcome_that_aws_refuses_is_not_requested_again() -> None:
     """The job counts with the worst status that is possible, and says why."""
     job = listed("a", NOON + 60)
     watched, poll = explain(None, make_poll()), make_poll(job, at=LATER)

@@ -226,7 +226,7 @@ def test_newly_ended_jobs_are_those_that_a_poll_counted() -> None:
     assert newly_ended(after, after) == []
 
 
-# All of it together.
+# All rules together.
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ def test_a_lapsed_target_is_taken_over_with_its_state(database: str) -> None:
         assert c.partition().history(KEY) == make_history(4)
 
 
-def test_an_owner_that_slept_withdraws_with_its_next_beat(database: str) -> None:
-    """It is not needed that it tries to commit."""
+def test_an_owner_that_was_suspended_withdraws_with_its_next_beat(database: str) -> None:
+    """It does so even if it does not try to commit."""
     with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
         a.beat()
         let_lapse(database)
@@ -408,7 +408,7 @@ def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monk
 UNKNOWN = ConfiguredTarget("production", "qbusiness", "us-east-1")
 
 
-def test_a_target_without_a_known_account_is_renamed_once_aws_has_told_it(database: str) -> None:
+def test_a_target_without_a_known_account_is_renamed_once_aws_returns_it(database: str) -> None:
     """Its state moves with it, and the other replicas learn the account from the database."""
     with SteppedReplica(database, "a", UNKNOWN) as a, SteppedReplica(database, "b", UNKNOWN) as b:
         assert a.beat() == {"name/production"}

@@ -87,7 +87,7 @@ class ThreeReplicas:
                     self._durable[number] = self._ended[number]
 
     def _lapse(self, replica: SteppedReplica) -> None:
-        """End the lease of a replica, because it slept or was cut off; its clock shows that."""
+        """End the lease of a replica, because it was suspended or cut off; its clock shows that."""
         replica.now += LEASE_SECONDS
         self._execute("UPDATE replica SET until = clock_timestamp() - interval '1 ms' WHERE id = %s", replica.id)
 

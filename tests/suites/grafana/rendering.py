@@ -80,7 +80,7 @@ class RenderedDashboard:
 
 
 def save_screenshot(page: Page, file: str) -> None:
-    """Save a screenshot of a dashboard for the docs, with few colors so that the file is small."""
+    """Save a screenshot of a dashboard for the docs, with few colours so that the file is small."""
     path = IMAGES / f"dashboard-{file.removesuffix('.json')}.png"
     page.screenshot(path=path)
     subprocess.run(["pngquant", "--force", "--output", path, path], check=True)

@@ -49,7 +49,7 @@ class HealthyCluster(ClusterState):
 
 
 class Changes:
-    """A kill, a roll-out, a scale-up, a suspension and a failover; then one replica stays away."""
+    """A kill, a roll-out, a scale-up, a suspension and a failover; then one replica does not return."""
 
     def __init__(self, cluster: ClusterState, world: ReplicaWorld) -> None:
         self._cluster = cluster
@@ -118,7 +118,7 @@ def no_falls() -> Iterator[dict[str, Any]]:
 
 
 def one_down(minute: int) -> Iterator[dict[str, Any]]:
-    """Yield the check that the replica which stays away is reported."""
+    """Yield the check that the replica that does not return is reported."""
     alert = '{alertname="QBusinessExporterDown",instance="a"}'
     yield {
         "expr": 'count by (alertname, instance) (ALERTS{alertstate="firing"})',

@@ -1,4 +1,4 @@
-"""Replicas as real processes: every sync job is counted once, even if replicas die, sleep or are replaced."""
+"""Replicas as real processes: every sync job is counted once, even if replicas are killed, paused or replaced."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_killed_replica_is_replaced(cluster: ReplicaCluster) -> None:
 
 
 def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaCluster) -> None:
-    """It wakes up in the middle of polls, and stops exposing its series."""
+    """It continues in the middle of polls, and stops exposing its series."""
     cluster.pause("a")
     assert cluster.until_owned("bc") < TAKE_OVER
     eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
