@@ -16,16 +16,14 @@ from exporter.domain.replicas import (
     BEAT_INTERVAL,
     LEASE_SECONDS,
     MIN_STABLE_BEATS,
-    FreeTargets,
     Membership,
     TargetRow,
     choose_owners,
     choose_surplus,
-    without_owner,
     without_replica,
 )
 from exporter.store.postgresql import leases
-from exporter.store.postgresql.acquiring import TargetAcquirer
+from exporter.store.postgresql.acquiring import MAX_UNEXPOSED, TargetAcquirer
 from exporter.store.postgresql.leaving import leave
 from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
     from exporter.domain.replicas import Replica
     from exporter.store.postgresql.partition import Partition, PartitionWriter
     from exporter.store.postgresql.session import Session, Transaction
-
-MAX_TAKEN = 20  # targets in one transaction, so that the next beat is not late
 
 logger = structlog.get_logger()
 
@@ -51,8 +47,8 @@ class Coordinator:
         self._session = session
         self._boot_time = boot_time
         self._deadline = float("-inf")
-        self._epochs, self._free = EpochMemory(), FreeTargets()
-        self._acquirer = TargetAcquirer(session, replica.id, self._epochs)
+        self._epochs = EpochMemory()
+        self._acquirer = TargetAcquirer(session, self._epochs)
         self._loader = PartitionLoader(session, boot_time, writer)
         self._is_behind = False
         self._stable_beats = 0
@@ -178,15 +174,21 @@ class Coordinator:
 
     def _take_free(self) -> None:
         """Acquire targets without an owner, and balance the replicas if there are none."""
-        now, rows = self._boot_time(), self.members.targets
-        free = {key for key in without_owner(self.members) if not self._epochs.is_left_alone(key, rows.get(key), now)}
-        mine = self._free.choose(self.members, free, self.replica, now)
-        for row in self._acquirer.acquire(mine[:MAX_TAKEN], rows):
+        for row in self._acquirer.acquire(self.members, self.replica, self._boot_time(), self._unexposed()):
             self._epochs.record(row)
             self._load(row)
-        if not free and not self.leaving and self._stable_beats >= MIN_STABLE_BEATS:
+        if not self._acquirer.are_free and not self.leaving and self._stable_beats >= MIN_STABLE_BEATS:
             self._choose_surplus()
-        self._is_behind |= len(mine) > MAX_TAKEN
+
+    def can_acquire_more(self) -> bool:
+        """Return whether the last beat left free targets to this replica, and enough others are exposed since then."""
+        return self._acquirer.has_left and self._unexposed() <= MAX_UNEXPOSED // 2
+
+    def _unexposed(self) -> int:
+        """Return the number of owned targets that this replica does not expose yet, except unreadable ones."""
+        exposed = {key for key, partition in self.partitions.items() if partition.is_restored}
+        owned = {row.key for row in self.members.targets.values() if row.owner == self.replica.id}
+        return len((owned | self.partitions.keys()) - exposed - self.unreadable.keys())
 
     def _choose_surplus(self) -> None:
         """Choose one of the running targets to hand over."""

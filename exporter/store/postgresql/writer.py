@@ -185,6 +185,8 @@ class Writer:
         with self._changed:
             requested = self._requested
         self._commits.commit_all()
+        if self.coordinator.can_acquire_more():
+            self._next_beat = self._host.monotonic()
         for queue in (self._identities, self._hand_overs):
             while queue:
                 queue[0]()

@@ -25,6 +25,7 @@ from exporter.domain.replicas import (
 from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
+from exporter.store.postgresql.acquiring import MAX_UNEXPOSED
 from exporter.store.postgresql.loading import REREAD_INTERVAL
 from exporter.store.postgresql.partition import Partition
 from tests.support.state_files import KEY, make_history
@@ -403,6 +404,21 @@ def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monk
         assert a.coordinator.beat()
         assert (len(a.owned), a.coordinator.is_fresh()) == (1, True)
         assert a.beat() == {key(1), key(2), key(3)}
+
+
+def test_a_replica_acquires_more_targets_only_when_it_exposes_most_of_the_others(database: str) -> None:
+    """Another replica gets the targets that this one could not expose soon."""
+    targets = [target(number) for number in range(2 * MAX_UNEXPOSED + 5)]
+    with SteppedReplica(database, "a", *targets) as a, SteppedReplica(database, "b", *targets) as b:
+        assert [len(a.beat()) for _ in range(2)] == [MAX_UNEXPOSED] * 2
+        assert len(b.beat()) == MAX_UNEXPOSED
+        for exposed, partition in enumerate(a.coordinator.partitions.values(), start=1):
+            partition.mark_restored()
+            assert a.coordinator.can_acquire_more() == (exposed >= MAX_UNEXPOSED // 2)
+        a.now += PATIENCE
+        a.beat()
+        assert a.owned | b.owned == {key(number) for number in range(len(targets))}
+        assert not a.coordinator.can_acquire_more()
 
 
 UNKNOWN = ConfiguredTarget("production", "qbusiness", "us-east-1")

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from exporter.domain.replicas import Replica
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, writer
+from exporter.store.postgresql.acquiring import MAX_UNEXPOSED
 from tests.support.harness import eventually
 from tests.support.postgresql import PostgreSqlServer
 from tests.support.state_files import KEY, make_history
@@ -19,6 +20,8 @@ from tests.support.stepped_replica import key, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pytest
 
     from exporter.store.table_store import TableStore
 
@@ -34,12 +37,12 @@ REJECTED_TARGET = FULL_DISK.replace("EXECUTE", f"FOR EACH ROW WHEN (NEW.target =
 class Running:
     """A replica with its threads, which counts failed writes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, targets: int = 2) -> None:
         host = System()
         session = Session(DatabaseSettings(url), Watchdog(host), lambda _: "")
         self.failures = 0
         self.state = SharedState(session, Replica("r", "r"), host, on_write_failure=self._count)
-        self.targets = [target(1), target(2)]
+        self.targets = [target(number) for number in range(1, targets + 1)]
         self.state.configure(self.targets)
 
     def store(self, name: str = "t1") -> TableStore:
@@ -58,6 +61,25 @@ def running(url: str, owners_changed: Callable[[], None] = lambda: None) -> Iter
     replica.state.start(owners_changed)
     try:
         yield replica
+    finally:
+        replica.state.close()
+
+
+def test_a_replica_that_exposes_its_targets_acquires_the_next_ones_at_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for its next beat, which is due in an hour here."""
+    monkeypatch.setattr(writer, "BEAT_INTERVAL", 3600.0)
+    replica = Running(database, 2 * MAX_UNEXPOSED + 5)
+
+    def expose() -> None:
+        for store in replica.state.owned(replica.targets).values():
+            if not store.is_restored:
+                store.mark_restored()
+
+    replica.state.start(expose)
+    try:
+        eventually(lambda: len(replica.state.owned(replica.targets)) == len(replica.targets))
     finally:
         replica.state.close()
 
