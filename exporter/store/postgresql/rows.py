@@ -39,10 +39,12 @@ def _read_rows(transaction: Transaction, target: str, table: str) -> list[Row]:
     """  # noqa: S608 (constants)  # nosec B608
     rows: list[Row] = []
     last: Row = ("",) * len(place.keys)  # no key is empty
-    while chunk := transaction.execute(sql, [*fixed.values(), *last]):
+    while True:
+        chunk = transaction.execute(sql, [*fixed.values(), *last])
         rows += [_decode(row, _plain_columns(table)) for row in chunk]
+        if len(chunk) < CHUNK:
+            return rows
         last = chunk[-1][: len(place.keys)]
-    return rows
 
 
 def write_changes(transaction: Transaction, target: str, changes: StateChanges) -> None:
@@ -124,4 +126,7 @@ def _encode(text: str) -> str:
 
 
 def _decode(row: Row, plain: int) -> Row:
+    """Return a row with the texts from before `_encode`. Only texts with a backslash are different."""
+    if not any("\\" in text for text in row[:plain]):
+        return row
     return tuple(str(json.loads(f'"{text}"')) if n < plain else text for n, text in enumerate(row))
