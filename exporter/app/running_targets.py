@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.app.handover import Inheritance
-from exporter.app.heap import FrozenStates, without_garbage_collection
+from exporter.app.heap import MIN_SOURCES, FrozenStates, without_garbage_collection
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import configured_target
 from exporter.domain.replicas import GRACE
@@ -44,7 +44,7 @@ class RunningTargets:
         self._mutex = services.overrides.host.lock()
         self._settings = settings
         self._leaving: list[tuple[Target, float]] = []
-        self._frozen = FrozenStates()
+        self._frozen = FrozenStates(services.overrides.host.monotonic)
         self.configured = [configured_target(each) for each in settings]
         state.configure(self.configured)
         self.current: list[Target] = build_changed(settings, [], services, state.owned(self.configured))
@@ -82,7 +82,8 @@ class RunningTargets:
         """Start the targets that this process owns now, and stop those that it does not own any more."""
         with self._mutex:
             self._report_owned()
-            self._frozen.freeze_rest()
+            if self._frozen.is_collection_due() and self._has_many_sources():
+                self._frozen.collect()
             owned = self._state.owned(self.configured)
             if not self._leaving and owned == {target.name: target.store for target in self.current}:
                 return
@@ -158,8 +159,11 @@ class RunningTargets:
         exposed = [*self.current, *(target for target, _ in self._leaving)]
         if any(target not in exposed for target in before):
             self._frozen.targets_lost()
-        if added:
+        if added and self._has_many_sources():
             self._frozen.freeze()
+
+    def _has_many_sources(self) -> bool:
+        return sum(len(target.sources.ids()) for target in self.current) >= MIN_SOURCES
 
     def _remove_unwatched(self, targets: Sequence[Target]) -> None:
         for store in {id(target.store): target.store for target in targets}.values():

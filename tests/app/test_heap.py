@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.app.heap import FrozenStates, without_garbage_collection
+from exporter.app.heap import COLLECTION_DELAY, FrozenStates, without_garbage_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def without_effect_on_other_tests() -> Iterator[None]:
 
 def test_a_full_collection_does_not_traverse_acquired_targets() -> None:
     """With 25,000 data sources, that would stop all threads for a second."""
-    states, part = FrozenStates(), CyclicPart()
+    states, part = FrozenStates(lambda: 0.0), CyclicPart()
     assert is_traversed(part)
     states.freeze()
     assert not is_traversed(part)
@@ -44,7 +44,8 @@ def test_a_full_collection_does_not_traverse_acquired_targets() -> None:
 
 def test_a_lost_target_is_collected_although_it_was_frozen() -> None:
     """Another target that is acquired soon after the loss must not freeze the garbage again."""
-    states, part = FrozenStates(), CyclicPart()
+    now = 0.0
+    states, part = FrozenStates(lambda: now), CyclicPart()
     lost = weakref.ref(part)
     states.freeze()
     del part
@@ -52,19 +53,30 @@ def test_a_lost_target_is_collected_although_it_was_frozen() -> None:
     assert lost()  # which shows that it was frozen
     states.targets_lost()
     states.freeze()
-    states.freeze_rest()
     assert gc.get_freeze_count() == 0
     gc.collect()
     assert not lost()
-    states.freeze_rest()
+
+
+def test_a_lost_target_is_collected_once_owners_do_not_change_any_more() -> None:
+    """Nothing is collected while a hand-over follows another one, and the rest is frozen in the end."""
+    now = 0.0
+    states, part = FrozenStates(lambda: now), CyclicPart()
+    lost = weakref.ref(part)
+    del part
+    for _ in range(3):
+        states.targets_lost()
+        now += COLLECTION_DELAY - 1
+        assert not states.is_collection_due()
+    now += 1
+    assert states.is_collection_due()
+    states.collect()
+    assert (lost(), states.is_collection_due()) == (None, False)
     assert gc.get_freeze_count() > 0
 
 
-def test_nothing_is_frozen_while_no_target_is_acquired_or_lost() -> None:
-    """Otherwise, garbage in cycles would be frozen every second, and never be collected."""
-    states = FrozenStates()
-    states.freeze_rest()
+def test_nothing_is_collected_while_no_target_is_lost() -> None:
+    """Otherwise, all threads would stop for a second again and again."""
+    states = FrozenStates(lambda: 0.0)
     states.freeze()
-    frozen, parts = gc.get_freeze_count(), [CyclicPart() for _ in range(1000)]
-    states.freeze_rest()
-    assert gc.get_freeze_count() <= frozen < frozen + len(parts)
+    assert not states.is_collection_due()
