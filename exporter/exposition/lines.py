@@ -18,6 +18,8 @@ from prometheus_client.utils import floatToGoString
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+EXEMPLAR_LABEL = "execution_id"
+MAX_EXEMPLAR_LABELS = 128  # characters in the names and values of an exemplar's labels (OpenMetrics 1.0.0)
 FormatLines = tuple[bytes, ...]
 """The lines of one family of one source, in each of `FORMATS`."""
 
@@ -94,7 +96,12 @@ def rendered_value(value: float) -> str:
     return str(floatToGoString(value + 0.0))
 
 
+def fits_exemplar(execution_id: str) -> bool:
+    """Return whether an id is short enough for an exemplar. Some services allow longer ids."""
+    return len(EXEMPLAR_LABEL) + len(execution_id) <= MAX_EXEMPLAR_LABELS
+
+
 def with_exemplar(line: str, execution_id: str, value: float, timestamp: float) -> str:
     """Return a line of OpenMetrics with an exemplar; both lines without the line feed."""
-    labels = f'{{execution_id="{escaped(execution_id)}"}}'
+    labels = f'{{{EXEMPLAR_LABEL}="{escaped(execution_id)}"}}'
     return f"{line} # {labels} {rendered_value(value)} {timestamp}"

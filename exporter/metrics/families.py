@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Exemplar as ExemplarSample
 
-from exporter.exposition.lines import Identity, facts_line, lines_text, rendered_value, with_exemplar
+from exporter.exposition.lines import (
+    EXEMPLAR_LABEL,
+    Identity,
+    facts_line,
+    fits_exemplar,
+    lines_text,
+    rendered_value,
+    with_exemplar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -136,9 +144,9 @@ class HistogramFamily:
                 (
                     bound,
                     count,
-                    ExemplarSample({"execution_id": exemplar.execution_id}, exemplar.seconds, exemplar.timestamp),
+                    ExemplarSample({EXEMPLAR_LABEL: exemplar.execution_id}, exemplar.seconds, exemplar.timestamp),
                 )
-                if exemplar
+                if exemplar and fits_exemplar(exemplar.execution_id)
                 else (bound, count)
                 for bound, count, exemplar in _buckets(histogram)
             ]
@@ -177,7 +185,7 @@ def _with_exemplars(buckets: str, exemplars: Sequence[Exemplar | None]) -> str:
     """Return the lines of buckets with their exemplars. Few buckets have one."""
     lines = buckets.split("\n")
     for number, exemplar in enumerate(exemplars):
-        if exemplar:
+        if exemplar and fits_exemplar(exemplar.execution_id):
             lines[number] = with_exemplar(lines[number], exemplar.execution_id, exemplar.seconds, exemplar.timestamp)
     return "\n".join(lines)
 
