@@ -9,11 +9,11 @@ import pytest
 from msgspec import structs
 
 from exporter.domain.counting.history import fold
-from exporter.domain.model import SourceId
+from exporter.domain.model import DocumentCounts, SourceId
 from exporter.domain.service import Permission, Use
 from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
-from exporter.polling.explainer import MAX_DUE, MAX_SHOWN, Explainer
+from exporter.polling.explainer import MAX_DUE, MAX_SEARCHED, MAX_SHOWN, Explainer
 from exporter.providers.qbusiness.service import QBUSINESS
 from tests.support.builders import NOON, POLICY, make_job, make_poll
 
@@ -32,14 +32,17 @@ class ExplainingProvider:
     def __init__(self) -> None:
         self.error: ProviderError | None = None
         self.requested: list[str] = []
+        self.ignored: set[str] = set()
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
-        """Return the job as succeeded."""
+        """Return the job as succeeded, unless it has ignored all of its documents."""
         assert source.service.has(Use.SYNC_JOB)
         self.requested.append(job.execution_id.strip("-"))
         if self.error:
             raise self.error
-        return structs.replace(job, status="SUCCEEDED", needs_explanation=False)
+        is_ignored = job.execution_id in self.ignored
+        status = job.status if is_ignored else "SUCCEEDED"
+        return structs.replace(job, status=status, has_failure_reasons=is_ignored, needs_explanation=False)
 
 
 @pytest.fixture
@@ -74,6 +77,19 @@ def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provi
         history = fold(history, explainer.explain(SOURCE, history, make_poll()), POLICY)
     assert provider.requested == [job.execution_id.strip("-") for job in jobs]
     assert {job.status for job in history.jobs_newest_first()} == {"SUCCEEDED"}
+
+
+def test_the_initial_poll_searches_for_the_last_job_with_content(provider: Any) -> None:
+    """The search has a limit, and no job is content before its outcome is known, whatever its counts say."""
+    jobs = [
+        structs.replace(job, documents=DocumentCounts(scanned=9)) for job in jobs_from(NOON - HOUR, MAX_SEARCHED + 2)
+    ]
+    provider.ignored = {job.execution_id for job in jobs} - {jobs[MAX_SHOWN + 1].execution_id}
+    history = fold(None, Explainer(provider).explain(SOURCE, None, make_poll(*jobs)), POLICY)
+    assert (len(provider.requested), history.last_indexed) == (MAX_SHOWN + 2, jobs[MAX_SHOWN + 1].ended)
+    provider.requested, provider.ignored = [], {job.execution_id for job in jobs}
+    history = fold(None, Explainer(provider).explain(SOURCE, None, make_poll(*jobs)), POLICY)
+    assert (len(provider.requested), history.last_indexed) == (MAX_SEARCHED, None)
 
 
 def test_without_limits_all_jobs_are_explained_until_it_is_stopped(provider: Any) -> None:

@@ -7,7 +7,8 @@ applies to their jobs.
 - A job that will be counted is explained first, because a counter cannot be corrected. Until then it is treated as in
   progress, as if AWS reported its end later. So the watermark stays before it, and the next poll reads it again.
 - A job that had ended before its source was watched is never counted. Until it is explained, it is shown with the worst
-  possible status. A few of these jobs are explained in each poll, the latest first, so that first polls stay short.
+  possible status, and its content has not reached the index. A few of these jobs are explained in each poll, the latest
+  first, so that first polls stay short.
 
 An explanation is part of the history. So a job that is listed again is not explained again, even after a restart. Its
 end and its outcome do not change, and only its document counts are taken from the listing.
@@ -43,10 +44,6 @@ class Unexplained:
 
     due: tuple[SyncJob, ...] = ()
     shown: tuple[SyncJob, ...] = ()
-
-    def first(self, due: int | None, shown: int | None) -> tuple[SyncJob, ...]:
-        """Return the first jobs of each kind; None stands for all of a kind."""
-        return (*self.due[:due], *self.shown[:shown])
 
 
 def unexplained(history: SourceHistory | None, poll: PollData) -> Unexplained:

@@ -149,7 +149,9 @@ class HistoryBuilder:
 
     def _record_success(self, tracked: TrackedJob) -> None:
         job = tracked.job
-        if tracked.has_content:
+        # The counts of an unexplained job may look like content although AWS has ignored all of its documents. The time
+        # of the last content never becomes earlier, so it must not be set before the outcome is known.
+        if tracked.has_content and not job.needs_explanation:
             self._last_indexed = max(job.end_or_start, self._last_indexed or job.end_or_start)
         if job.status == SyncJobStatus.SUCCEEDED:
             self._last_succeeded = max(job.end_or_start, self._last_succeeded or job.end_or_start)
