@@ -170,7 +170,8 @@ def _get_ingestion_job(api: BedrockApi, request: BedrockRequest) -> dict[str, An
 
 
 def _job(request: BedrockRequest, job: PlannedJob) -> dict[str, Any]:
-    found = to_bedrock(job.to_json(request.now) or {}, request.now)
+    # The API reports all counts of every job, from its start.
+    found = to_bedrock({"metrics": {}, **(job.to_json(request.now) or {})}, request.now)
     if found["status"] not in _TERMINAL:
         found["updatedAt"] = to_text(request.now)
         if request.now - round(job.started, 3) < STARTING_SECONDS:

@@ -63,7 +63,7 @@ def listed_job(job: SyncJob) -> SyncJob:
 def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> SyncJob:
     """Return a job from GetIngestionJob, which has the reasons of failures; raise ProviderError if it is unusable.
 
-    A job succeeded only if it is COMPLETE, no document failed, and there are no reasons.
+    A job succeeded only if it is COMPLETE, the response states that no document failed, and there are no reasons.
     """
     warnings: list[str] = []
     parsed = parse_job(raw, JOB, now, warnings)
@@ -71,7 +71,7 @@ def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> Sy
         problem = "; ".join(warnings) or f"job {raw.get(JOB.execution_id)!r} instead of {execution_id!r}"
         raise ProviderError(Reason.MALFORMED_RESPONSE, f"malformed response: {problem}")
     reasons, job = parse_reasons(raw), listed_job(parsed)
-    is_flawless = parsed.status == "COMPLETE" and not job.documents.failed and not reasons
+    is_flawless = parsed.status == "COMPLETE" and job.documents.failed == 0 and not reasons
     return structs.replace(
         job,
         status=SyncJobStatus.SUCCEEDED if is_flawless else job.status,

@@ -18,7 +18,7 @@ JOB_ID = "SMSZ8GIZ5E"
 IGNORED = "Ignored 383 files as the associated metadata was larger than service limit of 1024 bytes"
 
 
-def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **counts: int) -> Any:
+def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **counts: object) -> Any:
     """Return a job that GetIngestionJob has returned."""
     raw: dict[str, Any] = {
         "ingestionJobId": JOB_ID,
@@ -33,6 +33,8 @@ def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **coun
 @pytest.mark.parametrize(
     ("status", "reasons", "failed", "outcome"),
     [
+        ("COMPLETE", None, None, "INCOMPLETE"),
+        ("COMPLETE", None, "none", "INCOMPLETE"),
         ("COMPLETE", None, 0, "SUCCEEDED"),
         ("COMPLETE", [], 0, "SUCCEEDED"),
         ("COMPLETE", None, 1, "INCOMPLETE"),
@@ -46,9 +48,12 @@ def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **coun
     ],
 )
 def test_a_job_succeeds_only_if_nothing_failed(
-    status: str, reasons: list[str] | None, failed: int, outcome: str
+    status: str, reasons: list[str] | None, failed: object, outcome: str
 ) -> None:
-    """COMPLETE is not sufficient: a job that ignored every document is COMPLETE and has no failed ones."""
+    """COMPLETE is not sufficient: a job that ignored every document is COMPLETE and has no failed ones.
+
+    Nor is the lack of the number of failed documents: a missing number is not 0.
+    """
     job = explained(status, reasons, numberOfDocumentsFailed=failed)
     assert (job.status, job.needs_explanation) == (outcome, False)
     assert job.duration == (60.0 if job.is_terminal else None)
