@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.providers.registry import SERVICES
-from tests.support.faults.cases import BAD, CONNECTION_FAULTS, FAULTS
+from tests.support.faults.cases import CONNECTION_FAULTS, FAULTS
 from tests.support.faults.matrix import cells
 from tests.support.faults.operations import OPERATIONS
-from tests.support.service_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,9 +86,7 @@ def _kind(operations: Sequence[Operation]) -> tuple[str, ...]:
 
 def _fault(fault: FaultCase) -> tuple[str, ...]:
     if fault.reason is None:
-        refusing = ", ".join(name for name in SERVICES if fault.kind in case_of(name).refused_by_sdk)
-        note = fault.note + (f"; {refusing}: boto3 refuses the whole response (`{BAD}`)" if refusing else "")
-        return fault.description, "", f"`{fault.code}`", note, note
+        return fault.description, "", f"`{fault.code}`", fault.note, fault.note
     if fault.is_retried:
         once = "the SDK retries, and the retry succeeds"
     elif fault.is_absorbed_once:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 # Faults with plausible but wrong responses, which no exporter can detect.
 WRONG_DOCUMENTS = {"no_metrics", "negative_figures", "fractional_figures", "figures_in_words", "huge_figures"}
+WRONG_DOCUMENTS |= {"metrics_text", "metrics_list"}
 WRONG_ENDS = {"end_before_start", "no_end"}
 WRONG_JOBS = {"unknown_status", "milliseconds", "start_in_words", "no_execution_id", "no_start", "unknown_error_code"}
+WRONG_JOBS |= {"entry_text", "status_number", "start_object", "error_text"}
 WRONG_DATA = sorted(WRONG_DOCUMENTS | WRONG_ENDS | WRONG_JOBS)
 # "slow" is a separate fault here, "huge" and "endless" need sockets, and the exporter stores an end in the future.
 LEFT_OUT = {"huge", "endless", "slow", "no_date", "in_the_future", "end_in_the_future"}

@@ -27,6 +27,7 @@ from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import translated_errors
 from exporter.aws.hooks import RequestHooks
 from exporter.aws.response_limits import limit_responses
+from exporter.aws.response_parsers import UnparsedResponses
 from exporter.aws.sdk_settings import client_settings
 from exporter.aws.shared_models import endpoints, share_models
 from exporter.aws.sqs_queue import SqsQueue
@@ -167,8 +168,7 @@ class AwsClient:
 
     def _make_client(self) -> Any:
         session = self._session()
-        # The parser keeps times as text. Otherwise a time that botocore cannot parse would fail the whole page.
-        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=lambda value: value)
+        session.register_component("response_parser_factory", UnparsedResponses())
         with client_settings(self._target):
             client: Any = session.create_client(
                 self._target.service.client,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import botocore.exceptions as boto_errors
 
-from exporter.aws.integers import find_fraction
 from exporter.errors import ProviderError, Reason
 from exporter.runtime import AwsClock
 
@@ -145,7 +144,7 @@ def _operation_of(event_name: str) -> str:
 
 
 def check_response(operation: OperationModel, body: bytes) -> None:
-    """Raise ProviderError if a successful response is not a JSON object with the lists and integers of its operation.
+    """Raise ProviderError if a successful response is not a JSON object with the lists of its operation.
 
     botocore would return `{}` for a body that is truncated, empty or HTML, and an empty list for a key of a wrong type.
     The exporter would then mistake a failure for an empty listing.
@@ -165,8 +164,6 @@ def check_response(operation: OperationModel, body: bytes) -> None:
         if not isinstance(response.get(name), kind):
             found = _type_name(response[name]) if name in response else "no such key"
             raise _malformed(operation.name, f"expected {expected} in `{name}`, got {found}")
-    if path := find_fraction(operation, response):
-        raise _malformed(operation.name, f"expected an integer in `{path}`, got a fraction")
 
 
 def _malformed(operation: str, details: str) -> ProviderError:

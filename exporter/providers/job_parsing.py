@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.domain.connector_codes import connector_code
 from exporter.domain.model import DocumentCounts, SyncJob
+from exporter.errors import ProviderError, Reason
 from exporter.providers.members import seconds, structure, text
 from exporter.providers.protocols import JobPage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exporter.runtime import AwsClock
 
+T = TypeVar("T")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,11}")
 # The seconds by which a job may be in the future. A success a year ahead would remain the last one for a year.
 _MAX_CLOCK_ERROR = 300.0
@@ -49,37 +51,59 @@ def parse_job_page(page: Mapping[str, Any], key: str, token: str, names: JobMemb
     # The times of jobs can prove that the Date header is behind. So they must not be ignored if they are later than the
     # Date.
     now = max(as_of, clock.host_time())
-    parsed = [parse_job(raw, names, now, warnings) if raw is not None else None for raw in page[key]]
+    parsed = [parse_job(raw, names, now, warnings) for raw in _entries(page, key)]
     jobs = tuple(job for job in parsed if job)
     return JobPage(jobs, as_of, bool(page.get(token)), tuple(warnings), len(jobs) == len(parsed))
 
 
-def parse_job(raw: Mapping[str, Any], names: JobMembers, now: float, warnings: list[str]) -> SyncJob | None:
-    """Return a job, or None with a warning if it lacks its id, status or start.
+def _entries(page: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the entries of a page; raise ProviderError if there are only entries of another type than objects."""
+    entries: list[Any] = page[key]
+    others = [entry for entry in entries if entry is not None and not isinstance(entry, dict)]
+    if others and not any(isinstance(entry, dict) for entry in entries):
+        problem = f"malformed response: expected objects in `{key}`, got {type(others[0]).__name__}"
+        raise ProviderError(Reason.MALFORMED_RESPONSE, problem)
+    return entries
 
-    `now` is the time of the response. Append to `warnings`; raise ProviderError for a member of the wrong type.
+
+def parse_job(raw: object, names: JobMembers, now: float, warnings: list[str]) -> SyncJob | None:
+    """Return a job, or None with a warning if it is not an object or lacks id, status or start.
+
+    `now` is the time of the response. A member of the wrong type is treated as missing, so that the other jobs of the
+    page are used. Append to `warnings`.
     """
-    execution_id, status = text(raw, names.execution_id), text(raw, names.status)
+    if not isinstance(raw, dict):
+        warnings.append(f"job skipped: expected an object, got {type(raw).__name__}")
+        return None
     latest, owner = now + _MAX_CLOCK_ERROR, f"job {raw.get(names.execution_id)!r}"
-    started = seconds(raw, names.started, warnings, latest, owner)
+
+    def usable(read: Callable[..., T], members: Mapping[str, Any], name: str, *details: Any) -> T:  # noqa: ANN401
+        try:
+            return read(members, name, *details)
+        except ProviderError as error:
+            warnings.append(f"{owner}: {error}, ignored")
+            return read({}, name)
+
+    execution_id, status = usable(text, raw, names.execution_id), usable(text, raw, names.status)
+    started = usable(seconds, raw, names.started, warnings, latest, owner)
     if not execution_id or not status or started is None:
         required = {names.execution_id: execution_id, names.status: status, names.started: started}
         missing = [name for name, value in required.items() if not value]
         warnings.append(f"job {execution_id or 'without id'} skipped: no usable {', '.join(missing)}")
         return None
-    ended = seconds(raw, names.ended, warnings, latest, owner)
+    ended = usable(seconds, raw, names.ended, warnings, latest, owner)
     if ended is not None and ended < started:
         warnings.append(f"job {execution_id}: {names.ended} {ended} is before {names.started} {started}, ignored")
         ended = None
-    error = raw if names.error is None else structure(raw, names.error)
-    message, source_code = text(error, names.error_message), text(raw, names.connector_error)
+    error = raw if names.error is None else usable(structure, raw, names.error)
+    message, source_code = usable(text, error, names.error_message), usable(text, raw, names.connector_error)
     return SyncJob(
         execution_id=execution_id,
         status=status,
         started=started,
         ended=ended,
-        documents=_counts(structure(raw, names.metrics), names.counts, execution_id, warnings),
-        error_code=text(error, names.error_code),
+        documents=_counts(usable(structure, raw, names.metrics), names.counts, execution_id, warnings),
+        error_code=usable(text, error, names.error_code),
         error_message=message,
         connector_error=connector_code(source_code, message),
         data_source_error_code=source_code,
@@ -94,8 +118,9 @@ def _counts(
         value = metrics.get(name)
         if value is None:
             continue
-        if isinstance(value, str | int) and not isinstance(value, bool) and _COUNT.fullmatch(str(value)):
-            counts[kind] = int(value)
+        number = int(value) if isinstance(value, float) and value.is_integer() else value
+        if isinstance(number, str | int) and not isinstance(number, bool) and _COUNT.fullmatch(str(number)):
+            counts[kind] = int(number)
         else:
             warnings.append(f"job {execution_id}: {name} {value!r} is not a count, ignored")
     return DocumentCounts(**counts)

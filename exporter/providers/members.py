@@ -1,7 +1,8 @@
 """Reads members of responses, and checks their types.
 
-A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. A missing
-member, or an impossible value of the right type, is ignored, with a warning if the operator should know.
+A member of the wrong type raises ProviderError, because the rest of such a response cannot be trusted. In a sync job,
+`job_parsing` ignores it instead, so that one job does not hide the others. A missing member, or an impossible value of
+the right type, is ignored, with a warning if the operator should know.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ def text(raw: Mapping[str, Any], name: str) -> str:
     # JSON may contain lone surrogates, which cannot be encoded for pages, logs and the database.
     found: str = member(raw, name, str) or ""
     return found.encode("utf-8", "replace").decode("utf-8")
+
+
+def integer(raw: Mapping[str, Any], name: str) -> int | None:
+    """Return a member that is an integer; raise ProviderError for a fraction."""
+    found = member(raw, name, int, float)
+    if isinstance(found, float) and found.is_integer():
+        return int(found)
+    checked: int | None = member(raw, name, int)
+    return checked
 
 
 def structure(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

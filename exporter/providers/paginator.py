@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore import xform_name
 
-from exporter.providers.members import parse_items
+from exporter.providers.members import parse_items, text
 from exporter.providers.page_tokens import PageTokens
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Paginator:
         """Yield the parsed pages of a listing. Raise ProviderError for errors and for repeated page tokens."""
         with self._client.client_for(operation) as client:
             request: Callable[..., Mapping[str, Any]] = getattr(client, xform_name(operation))
-            tokens, token = PageTokens(operation), None
+            tokens, token = PageTokens(operation), ""
             while True:
                 page = request(**arguments, **{self._size: size}, **({self._next_page: token} if token else {}))
-                token = page.get(self._next_page)
+                token = text(page, self._next_page)
                 tokens.add(token)
                 yield parse(page)
                 if not token:

@@ -207,8 +207,11 @@ def test_botocore_fails_on_invalid_times(rig: OneSource, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["item_text", "metrics_text", "metrics_list", "error_text", "status_number", "end_before_start", "repeated"],
-)
+    [
+        "item_text", "entry_text", "metrics_text", "metrics_list", "error_text", "status_number", "end_before_start",
+        "repeated",
+    ],
+)  # fmt: skip
 def test_a_fault_changes_the_bytes_of_the_response(rig: OneSource, kind: str) -> None:
     """The test does not depend on botocore's reaction."""
     assert kind in FAULT_KINDS

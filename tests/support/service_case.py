@@ -50,8 +50,6 @@ class ServiceCase:
     extreme_id: str = "Z" * 36
     page_sizes: Mapping[str, int] = field(default_factory=dict)
     """The largest pages of operations in the simulator, so that the jobs of the rig take several pages."""
-    refused_by_sdk: tuple[str, ...] = ()
-    """Faults of single members for which the whole response is refused: the service has integers, and no texts."""
     absent_faults: tuple[str, ...] = ()
     """Faults of members that the sync jobs of the service do not have."""
     has_arns: bool = True

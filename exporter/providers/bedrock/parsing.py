@@ -120,7 +120,7 @@ def parse_data_source(raw: Mapping[str, Any]) -> Description:
         status=text(found, "status"),
         created=seconds(found, "createdAt"),
         updated=seconds(found, "updatedAt"),
-        schedule=_schedule(structure(managed, BEDROCK.members.schedule)),
+        schedule=_schedule(_without_nulls(structure(managed, BEDROCK.members.schedule))),
     )
 
 
@@ -131,10 +131,14 @@ def _schedule(raw: Mapping[str, Any]) -> str:
     if "weekly" in raw:
         return f"weekly on {text(structure(raw, 'weekly'), 'dayOfWeek')}"
     if "monthly" in raw:
-        day = structure(structure(raw, "monthly"), "dayOfMonth")
+        day = _without_nulls(structure(structure(raw, "monthly"), "dayOfMonth"))
         return f"monthly on day {day['dayNumber']}" if "dayNumber" in day else "monthly on the last day"
-    unknown = text(structure(raw, "SDK_UNKNOWN_MEMBER"), "name")  # botocore's form of an unknown member
-    return unknown or next(iter(raw), "")
+    return next(iter(raw), "")
+
+
+def _without_nulls(union: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the member of a union that is set. A response may contain the others as null."""
+    return {name: value for name, value in union.items() if value is not None}
 
 
 def parse_document_page(raw: Mapping[str, Any]) -> DocumentPage:

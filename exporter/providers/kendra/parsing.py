@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.domain.model import ContainerFacts, Description
 from exporter.providers.job_parsing import JobMembers
 from exporter.providers.kendra.service import KENDRA
-from exporter.providers.members import member, required_text, seconds, structure, text
+from exporter.providers.members import integer, required_text, seconds, structure, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
     StorageCapacityUnits are in addition to the capacity of the edition.
     """
     counts = structure(structure(raw, "IndexStatistics"), "TextDocumentStatistics")
-    units = member(structure(raw, "CapacityUnits"), "StorageCapacityUnits", int)
+    units = integer(structure(raw, "CapacityUnits"), "StorageCapacityUnits")
     edition = text(raw, "Edition")
     capacity = _CAPACITIES.get(edition)
     limits = capacity.limits(units) if capacity else None
@@ -69,8 +69,8 @@ def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
         name=required_text(raw, "Name"),
         type=edition,
         status=text(raw, "Status"),
-        documents=member(counts, KENDRA.members.container_documents, int),
-        text_bytes=member(counts, KENDRA.members.container_text_bytes, int),
+        documents=integer(counts, KENDRA.members.container_documents),
+        text_bytes=integer(counts, KENDRA.members.container_text_bytes),
         units=units,
         documents_limit=limits[0] if limits else None,
         text_bytes_limit=limits[1] if limits else None,

@@ -8,7 +8,7 @@ from exporter.domain.documents import Document
 from exporter.domain.model import ContainerFacts, Description
 from exporter.providers.document_parsing import parse_documents
 from exporter.providers.job_parsing import JobMembers
-from exporter.providers.members import member, required_text, seconds, structure, text
+from exporter.providers.members import integer, required_text, seconds, structure, text
 from exporter.providers.qbusiness.service import QBUSINESS
 
 if TYPE_CHECKING:
@@ -78,14 +78,14 @@ def _parse_document(raw: Mapping[str, Any]) -> Document:
 def parse_index(raw: Mapping[str, Any]) -> ContainerFacts:
     """Return the properties of an index from GetIndex."""
     counts = structure(structure(raw, "indexStatistics"), "textDocumentStatistics")
-    units = member(structure(raw, "capacityConfiguration"), "units", int)
+    units = integer(structure(raw, "capacityConfiguration"), "units")
     return ContainerFacts(
         name=parse_name(raw),
         type=text(raw, "type"),
         status=text(raw, "status"),
         arn=text(raw, "indexArn"),
-        documents=member(counts, "indexedTextDocumentCount", int),
-        text_bytes=member(counts, "indexedTextBytes", int),
+        documents=integer(counts, "indexedTextDocumentCount"),
+        text_bytes=integer(counts, "indexedTextBytes"),
         units=units,
         documents_limit=None if units is None else units * DOCUMENTS_PER_UNIT,
         text_bytes_limit=None if units is None else units * TEXT_BYTES_PER_UNIT,

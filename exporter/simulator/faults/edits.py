@@ -129,6 +129,7 @@ LIST_EDITS: dict[str, Edit] = {
 }
 
 JOB_EDITS: dict[str, JobEdit] = {
+    "entry_text": lambda _form: _edit_list(lambda jobs: ["job", *jobs] if jobs else jobs),
     "metrics_text": _set_members(metrics="many"),
     "metrics_list": _set_members(metrics=[]),
     "status_number": _set_members(status=5),

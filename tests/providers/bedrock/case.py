@@ -13,7 +13,6 @@ CASE = ServiceCase(
     documents=None,
     extreme_id="zZ09zZ09zZ",
     page_sizes={"ListIngestionJobs": 10},
-    refused_by_sdk=("figures_in_words", "fractional_figures"),
     absent_faults=("error_text", "unknown_error_code"),
     has_tag_lists=False,
     shapes=ApiShapes(

@@ -109,11 +109,13 @@ def test_a_response_about_another_job_is_an_error() -> None:
         ({"weekly": {"dayOfWeek": "MONDAY"}}, "weekly on MONDAY"),
         ({"monthly": {"dayOfMonth": {"dayNumber": 15}}}, "monthly on day 15"),
         ({"monthly": {"dayOfMonth": {"lastDayOfMonth": {}}}}, "monthly on the last day"),
-        ({"SDK_UNKNOWN_MEMBER": {"name": "hourly"}}, "hourly"),
+        ({"daily": None, "weekly": {"dayOfWeek": "MONDAY"}}, "weekly on MONDAY"),
+        ({"monthly": {"dayOfMonth": {"dayNumber": None, "lastDayOfMonth": {}}}}, "monthly on the last day"),
+        ({"hourly": {}}, "hourly"),
     ],
 )
 def test_schedules_of_managed_connectors_are_periods(schedule: object, text: str) -> None:
-    """A form that botocore does not know is a schedule that is not valid, and not a sync on demand."""
+    """An undocumented form is a schedule that is not valid, and not a sync on demand."""
     connector = {"connectorParameters": {"type": "SHAREPOINT"}, **({"syncSchedule": schedule} if schedule else {})}
     configuration = {
         "type": "MANAGED_KNOWLEDGE_BASE_CONNECTOR",

@@ -168,18 +168,3 @@ def test_a_response_without_tags_is_an_error(rig: ProviderRig) -> None:
     with pytest.raises(ProviderError, match="expected an object in `tags`, got no such key") as error:
         rig.provider.tags(rig.id, SCOPE)
     assert error.value.reason is Reason.MALFORMED_RESPONSE
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("figures_in_words", "invalid literal"),
-        ("fractional_figures", r"expected an integer in `ingestionJobSummaries\[\].statistics.numberOf\w+`"),
-    ],
-)
-def test_a_figure_that_is_no_integer_fails_the_poll(rig: ProviderRig, kind: str, message: str) -> None:
-    """Otherwise botocore would truncate a fraction, and its documents would be counted. The source keeps its jobs."""
-    rig.endpoint.faults.add(kind)
-    with pytest.raises(ProviderError, match=message) as error:
-        rig.read_jobs()
-    assert error.value.reason is Reason.MALFORMED_RESPONSE

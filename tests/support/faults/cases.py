@@ -43,8 +43,8 @@ def _sts(reason: Reason | str, code: str) -> dict[str, str]:
     return {"reason": str(reason), "code": code}
 
 
-def _wrong_type(kind: str, description: str, *, of_jobs: bool = False) -> FaultCase:
-    return FaultCase(kind, description, BAD, of_lists=not of_jobs, of_jobs=of_jobs)
+def _wrong_type(kind: str, description: str) -> FaultCase:
+    return FaultCase(kind, description, BAD, of_lists=True)
 
 
 def _job(kind: str, description: str, note: str) -> FaultCase:
@@ -116,8 +116,8 @@ FAULTS = (
     _wrong_type("result_object", "an object in place of the list"),
     _wrong_type("result_text", "text in place of the list"),
     _wrong_type("result_null", "null in place of the list"),
-    _wrong_type("item_text", "text in place of an entry"),
-    _wrong_type("item_list", "a list in place of an entry"),
+    _wrong_type("item_text", "text in place of all entries"),
+    _wrong_type("item_list", "a list in place of all entries"),
     FaultCase("same_token", "a repeated page token", Reason.PAGINATION, of_tokens=True, is_absorbed_once=True),
     FaultCase("looping_tokens", "page tokens that form a loop", Reason.PAGINATION, of_tokens=True,
               is_absorbed_once=True),
@@ -130,11 +130,12 @@ FAULTS = (
     FaultCase("repeated", "every entry twice", None, of_lists=True, note="counted once"),
     FaultCase("reordered", "entries in reverse order", None, of_lists=True,
               note="the exporter sorts them by their start"),
-    _wrong_type("metrics_text", "text in place of a job's document counts", of_jobs=True),
-    _wrong_type("metrics_list", "a list in place of a job's document counts", of_jobs=True),
-    _wrong_type("status_number", "a number in place of a job's status", of_jobs=True),
-    _wrong_type("error_text", "text in place of a job's error", of_jobs=True),
-    _wrong_type("start_object", "an object in place of a job's start", of_jobs=True),
+    _job("entry_text", "text before the jobs of a list", "the exporter skips it with a warning"),
+    _job("metrics_text", "text in place of a job's document counts", _NO_COUNTS),
+    _job("metrics_list", "a list in place of a job's document counts", _NO_COUNTS),
+    _job("status_number", "a number in place of a job's status", _SKIPPED),
+    _job("error_text", "text in place of a job's error", "counted with `error_code` `none`"),
+    _job("start_object", "an object in place of a job's start", _SKIPPED),
     _job("contradicting", "each job twice, with different statuses", "the ended one is counted, once"),
     _job("unknown_status", "an unknown status", _UNKNOWN_STATUS),
     _job("unknown_error_code", "an unknown error code", "counted with `error_code` `other`"),

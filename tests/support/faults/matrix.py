@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.service import Use
 from exporter.errors import Reason
-from tests.support.faults.cases import BAD, FAULTS, FaultCase
+from tests.support.faults.cases import FAULTS, FaultCase
 from tests.support.faults.operations import OPERATIONS, Operation
 from tests.support.service_case import case_of
 
@@ -40,8 +40,6 @@ class Cell:
         """Return the reason of failed polls or discovery runs, which is `credentials` for all requests about a role."""
         if self.operation.effect == "credentials":
             return None if self._sts_reason is None else Reason.CREDENTIALS
-        if self.fault.kind in case_of(self.operation.service.name).refused_by_sdk:
-            return BAD
         return self._sts_reason if self.operation.effect == "account" else self.fault.reason
 
     @property
