@@ -26,7 +26,7 @@ def _qualities(header: str) -> dict[str, float]:
     for alternative in header.lower().split(","):
         name, *parameters = (part.strip() for part in alternative.split(";"))
         settings = dict(part.split("=", 1) for part in parameters if "=" in part)
-        version = settings.get("version") if name == OPENMETRICS_TYPE else None
+        version = settings.get("version", "").strip('"') if name == OPENMETRICS_TYPE else None
         key = f"{name};version={version}" if version else name
         qualities[key] = max(qualities.get(key, 0.0), _quality(settings.get("q", "1")))
     return qualities

@@ -31,6 +31,7 @@ PROMETHEUS_3 = (
         ("text/html", TEXT),
         ("application/openmetrics-text", OPENMETRICS),
         ("application/openmetrics-text; version=1.0.0", OPENMETRICS),
+        ('application/openmetrics-text; version="1.0.0"', OPENMETRICS),
         ("application/openmetrics-text; version=2.0.0", TEXT),
         ("application/openmetrics-text;q=0", TEXT),
         ("application/openmetrics-text;q=nonsense", TEXT),
