@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
+from exporter import config
 from exporter.app.state import open_archive
-from exporter.config import StateConfig
-from exporter.errors import StartupError
+from exporter.errors import ConfigError, StartupError
 from exporter.runtime import System
 from exporter.store import Store
 from exporter.store.file_lock import FileLock
@@ -15,6 +16,7 @@ from exporter.store.file_lock import FileLock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporter.config import StateConfig
     from exporter.store.state_rows import StateRows
 
 
@@ -60,7 +62,7 @@ class DatabaseState:
     """A database."""
 
     def __init__(self, url: str) -> None:
-        self._archive = open_archive(StateConfig(url=url), System())
+        self._archive = open_archive(_checked(url), System())
         self.address = self._archive.address
 
     def read(self) -> StateRows:
@@ -70,6 +72,14 @@ class DatabaseState:
     def write(self, rows: StateRows) -> None:
         """Write all rows in one transaction."""
         self._archive.write(rows)
+
+
+def _checked(url: str) -> StateConfig:
+    """Return the configuration of a database; raise StartupError if the URL is not valid in a configuration."""
+    try:
+        return config.parse(json.dumps({"state": {"url": url}}), "").config.state
+    except ConfigError as error:
+        raise StartupError("; ".join(problem.message for problem in error.problems)) from error
 
 
 def _fail() -> None:

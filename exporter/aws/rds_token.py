@@ -27,7 +27,7 @@ def request_rds_token(parameters: Mapping[str, Any]) -> str:
     """
     host, user = str(parameters.get("host") or ""), str(parameters.get("user") or "")
     if not host or not user:
-        raise StartupError("state.url needs a host and a user for iam_auth: write postgresql://USER@HOST/DATABASE")
+        raise StartupError("state.url needs a host and a user for iam_auth: write postgresql://HOST/DATABASE?user=NAME")
     try:
         session = boto3.Session()
         found = _REGION_OF_HOST.search(host)

@@ -9,6 +9,7 @@ import structlog
 
 from exporter.app.state_copy import DatabaseState, FileState
 from exporter.errors import StartupError
+from exporter.store import MEMORY
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,4 +34,11 @@ def run(arguments: Namespace) -> int:
 
 
 def _place(text: str) -> CopiedState:
-    return DatabaseState(text) if text.startswith(_SCHEMES) else FileState(Path(text))
+    """Return a state. No message quotes a URL, because it may contain a password."""
+    if text.startswith(_SCHEMES):
+        return DatabaseState(text)
+    if "://" in text:
+        raise StartupError("only a database has a URL, which begins with postgresql://: for a file, name its path")
+    if text == MEMORY:
+        raise StartupError(f"{MEMORY} keeps no state: name the path of a file")
+    return FileState(Path(text))

@@ -92,9 +92,9 @@ def _database_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ValueError("not a URL: write postgresql://USER@HOST/DATABASE") from error
+        raise ValueError("not a URL: write postgresql://HOST/DATABASE?user=NAME") from error
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ValueError("not the URL of a PostgreSQL database: write postgresql://USER@HOST/DATABASE")
+        raise ValueError("not the URL of a PostgreSQL database: write postgresql://HOST/DATABASE?user=NAME")
     return url
 
 

@@ -177,3 +177,26 @@ def test_wrong_places_are_reported(words: list[str], code: int, problem: str) ->
     done = copy(*words)
     assert done.returncode == code
     assert problem in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("postgresql://u:hunter2@[h/db", "url: not a URL: write postgresql://HOST/DATABASE?user=NAME"),
+        ("postgresql://u:hunter 2@h/db", "url: the URL has blanks, or characters that cannot be printed"),
+        (f"postgresql://u:hunter2@{'h' * 1000}/db", "url: 1026 characters are too many: write at most 1000"),
+        (
+            "mysql://u:hunter2@h/db",
+            "only a database has a URL, which begins with postgresql://",
+        ),
+        (":memory:", ":memory: keeps no state: name the path of a file"),
+    ],
+)
+@pytest.mark.parametrize("is_source", [True, False])
+def test_a_place_that_cannot_have_a_state_is_refused(file: str, place: str, problem: str, *, is_source: bool) -> None:
+    """The message says why, and has neither a password nor a traceback."""
+    done = copy(place, file) if is_source else copy(file, place)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, problem in line) == (1, True), line
+    assert "hunter" not in line
+    assert 'msg="command failed" error=' in line
