@@ -121,6 +121,12 @@ class LocalState:
         self._store.close()
 
 
+def check_state(config: StateConfig) -> None:
+    """Raise StartupError if the settings of a database cannot be used. Do not connect to it."""
+    if config.url is not None:
+        _postgresql().connection_parameters(_database(config), lambda _: "")
+
+
 def open_state(config: StateConfig, context: StateContext) -> State:
     """Open the state of a configuration; raise StartupError if it cannot be used."""
     if config.url is None:

@@ -4,7 +4,13 @@ from exporter.aws.client import AwsClient
 from exporter.aws.credentials import CredentialObserver
 from exporter.aws.errors import has_no_response, is_denied, is_throttled, was_authorized
 from exporter.aws.hooks import RequestObserver
-from exporter.aws.target_name import require_profile, role_account, target_name, target_region
+from exporter.aws.target_name import (
+    require_different_names,
+    require_profile,
+    role_account,
+    target_name,
+    target_region,
+)
 
 __all__ = [
     "AwsClient",
@@ -13,6 +19,7 @@ __all__ = [
     "has_no_response",
     "is_denied",
     "is_throttled",
+    "require_different_names",
     "require_profile",
     "role_account",
     "target_name",

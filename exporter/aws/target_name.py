@@ -16,6 +16,8 @@ from exporter.errors import StartupError
 from exporter.providers.registry import DEFAULT_SERVICE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exporter.config import TargetConfig
 
 
@@ -28,6 +30,18 @@ def target_name(target: TargetConfig) -> str:
         return target.name
     region, service = target_region(target), target.service
     return region if service is DEFAULT_SERVICE else f"{region}/{service.name}"
+
+
+def require_different_names(targets: Sequence[TargetConfig]) -> None:
+    """Raise StartupError if two targets have the same name.
+
+    The configuration file shows this only if it has both regions. A target without one has that of the SDK.
+    """
+    first_targets: dict[str, int] = {}
+    for number, name in enumerate(map(target_name, targets), start=1):
+        if name in first_targets:
+            raise StartupError(f"targets {first_targets[name]} and {number} are both named {name}: set different names")
+        first_targets[name] = number
 
 
 def target_region(target: TargetConfig) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the resources that `serve` needs on this host: listen addresses, a state file, a region and a profile.
+"""Checks of what `serve` needs on this host: listen addresses, a place for the state, regions and profiles.
 
 The checks change nothing and send no request. An address or a state file that is in use is not a problem, because its
 user is most often the exporter whose configuration is checked.
@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exporter.app.state import check_state
+from exporter.aws import require_different_names
 from exporter.cli.flags import DEFAULT_ADDRESS
 from exporter.cli.oneshot import OneShotTarget
 from exporter.errors import StartupError
@@ -31,10 +33,14 @@ def start_problems(config: Config, arguments: Namespace) -> Iterator[str]:
     yield from _problem(lambda: check_addresses(arguments.web_listen_address or [DEFAULT_ADDRESS]))
     yield from _problem(lambda: check_telemetry_path(arguments.web_telemetry_path))
     yield from _problem(lambda: PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix))
-    for target in config.targets:
-        yield from _problem(partial(OneShotTarget, target, config.polling))
+    of_targets = [
+        problem for target in config.targets for problem in _problem(partial(OneShotTarget, target, config.polling))
+    ]
+    # A target whose region is not known has no name.
+    yield from of_targets or _problem(lambda: require_different_names(config.targets))
     if config.state.url is None:
         yield from _state_problems(config.state.path)
+    yield from _problem(lambda: check_state(config.state))
 
 
 def _problem(check: Callable[[], object]) -> Iterator[str]:

@@ -95,6 +95,9 @@ def _database_url(url: str) -> str:
         raise ValueError("not a URL: write postgresql://HOST/DATABASE?user=NAME") from error
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError("not the URL of a PostgreSQL database: write postgresql://HOST/DATABASE?user=NAME")
+    # libpq would take a part of the password for the host or the port, and quote it in its errors.
+    if parts.netloc.count("@") > 1 or "@" in parts.path:
+        raise ValueError("the user or the password has characters such as @ and /: write them as %40 and %2F")
     return url
 
 

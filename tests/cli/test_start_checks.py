@@ -131,3 +131,37 @@ def test_every_command_that_uses_aws_refuses_them(command: str, folder: Path) ->
     done = run_command(command, *flags, folder=folder, environment=environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert "AWS_ENDPOINT_URL_STS: 'nonsense' is not a URL" in done.stderr
+
+
+def test_two_targets_with_the_same_name_are_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """The file alone does not show it, because the first target has the region of the SDK."""
+    (folder / "config.yaml").write_text("targets: [{profile: }, {region: us-east-1}]\nstate: {path: ':memory:'}\n")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert problems(capsys) == []
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    expected = "targets 1 and 2 are both named us-east-1: set different names"
+    assert problems(capsys) == [expected]
+    assert main(["serve"]) == 1
+    assert f'error="{expected}"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("{url: postgresql://db/x, password_file: none}", "state.password_file none cannot be read (No such file or "),
+        ("{url: 'postgresql://u:hunter%2@db/x'}", "state.url is not a URL that libpq understands: invalid percent-"),
+        ("{url: 'postgresql://db/x?hunter=1'}", "state.url is not a URL that libpq understands: invalid URI query"),
+    ],
+)
+def test_the_settings_of_a_database_are_checked(
+    capsys: pytest.CaptureFixture[str], folder: Path, state: str, message: str
+) -> None:
+    """`serve` would end with the same message. It has no part of a password."""
+    (folder / "config.yaml").write_text(f"targets: [{{region: us-east-1}}]\nstate: {state}\n")
+    (problem,) = problems(capsys)
+    assert problem.startswith(message)
+    assert "hunter" not in problem
+    assert main(["serve"]) == 1
+    assert f'error="{message}' in capsys.readouterr().err

@@ -68,6 +68,7 @@ BEYOND_A_SCHEMA = {
     "a label with a line break",
     "a password for no database",
     "a password in the parameters of a URL",
+    "a password with characters that a URL encodes",
     "a state in two places",
     "a loop of aliases",
     "a name that UTF-8 cannot encode",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psycopg import conninfo
+from psycopg import Error, conninfo
 
 from exporter.errors import StartupError
 from exporter.files import read_file
@@ -54,8 +54,10 @@ def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> 
     """
     try:
         parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(settings.url)}
-    except Exception as error:
-        raise StartupError(f"state.url is not a URL that libpq understands: {error}") from error
+    except (Error, ValueError) as error:
+        # libpq quotes what it cannot parse, which may be the password.
+        problem = str(error).partition('"')[0].strip(" :\n")
+        raise StartupError(f"state.url is not a URL that libpq understands: {problem}") from None
     if settings.password_file:
         parameters["password"] = _read_password(settings.password_file)
     if settings.iam_auth:
@@ -66,5 +68,7 @@ def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> 
 def _read_password(path: str) -> str:
     try:
         return read_file(Path(path)).decode().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"state.password_file {path} cannot be read ({error}): make it readable") from error
+    except OSError as error:
+        raise StartupError(f"state.password_file {path} cannot be read ({error.strerror}): make it readable") from error
+    except UnicodeDecodeError as error:
+        raise StartupError(f"state.password_file {path} is not UTF-8: save it as UTF-8") from error
