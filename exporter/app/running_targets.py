@@ -12,6 +12,7 @@ from exporter.app.handover import Inheritance
 from exporter.app.heap import MIN_SOURCES, FrozenStates, without_garbage_collection
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import configured_target
+from exporter.aws import require_different_names
 from exporter.domain.replicas import GRACE
 from exporter.errors import StoppedError
 
@@ -45,6 +46,7 @@ class RunningTargets:
         self._settings = settings
         self._leaving: list[tuple[Target, float]] = []
         self._frozen = FrozenStates(services.overrides.host.monotonic)
+        require_different_names([each.target for each in settings])
         self.configured = [configured_target(each) for each in settings]
         state.configure(self.configured)
         self.current: list[Target] = build_changed(settings, [], services, state.owned(self.configured))
@@ -66,6 +68,7 @@ class RunningTargets:
 
     def apply(self, settings: Sequence[TargetSettings], objectives: tuple[ObjectiveRule, ...]) -> None:
         """Continue with other settings; raise ExporterError, and change nothing, if a target cannot be built."""
+        require_different_names([each.target for each in settings])
         with self._mutex:
             configured = [self._with_known_account(configured_target(each), each) for each in settings]
             targets = build_changed(settings, self.current, self._services, self._state.owned(configured))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from exporter.aws import require_different_names, role_account, target_name, target_region
+from exporter.aws import role_account, target_name, target_region
 from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.service import Use
 from exporter.domain.target_identity import ConfiguredTarget
@@ -67,8 +67,7 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Derive the settings from a valid configuration; raise StartupError if two targets have the same name."""
-        require_different_names(config.targets)
+        """Derive the settings from a valid configuration."""
         window, polling = config.polling.window, config.polling
         has_events = any(target.events for target in config.targets)
         idle_interval = polling.idle_interval_with_events if has_events else polling.idle_interval
