@@ -1,12 +1,14 @@
-"""Finds the data source that a command line names by its id, in the configuration or by discovery."""
+"""Finds data sources in the configuration or by discovery: the one that a command line names, or any one."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from exporter.cli.oneshot import OneShotTarget
-from exporter.discovery.crawler import ContainerContents
+from exporter.discovery.crawler import ContainerContents, Containers, Crawler
 from exporter.discovery.failures import DiscoveryFailures
+from exporter.discovery.filters import Candidate, SourceFilters
 from exporter.errors import StartupError
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.errors import ProviderError
 
     Candidates = Mapping[SourceId, OneShotTarget]
+
+MAX_LISTINGS = 100  # in the search for any data source
 
 
 def find_source(config: Config, identifier: str) -> tuple[SourceId, OneShotTarget]:
@@ -79,3 +83,32 @@ def _not_found(identifier: str, listed: int, failures: Mapping[str, ProviderErro
         resource, error = next(iter(failures.items()))
         message += f"; {len(failures)} listings failed, such as that of {resource}: {error}"
     return message
+
+
+def any_watched_source(target: OneShotTarget) -> tuple[str, ...]:
+    """Return the ids of any data source that the target watches, from the outermost container.
+
+    If discovery finds none, return the ids of a container that it lists, or none. Example: the first application of an
+    account is empty, or a filter excludes it.
+    """
+    if target.config.data_sources or target.config.discovery is None:
+        return next((source.path for source in target.config.data_sources), ())
+    path: tuple[str, ...] = ()
+    filters, failures = SourceFilters(target.config.discovery), DiscoveryFailures(target.name, is_logged=False)
+    with failures.isolate_run():
+        crawler = Crawler(target.config.service, target.provider, filters, (), failures)
+        for found in islice(crawler.crawl(), MAX_LISTINGS):
+            if isinstance(found, Containers):
+                paths = [container.path for container in found.selected]
+            elif paths := list(_watched(found, filters)):
+                return paths[0]
+            path = max([path, *paths], key=len)
+    return path
+
+
+def _watched(contents: ContainerContents, filters: SourceFilters) -> Iterator[tuple[str, ...]]:
+    """Yield the ids of each data source of a container that the filters may match."""
+    names = contents.id.service.by_word(contents.names)
+    for identifier, listed in (contents.listing.items if contents.listing else {}).items():
+        if filters.match(Candidate(names, listed.name, listed.type or None)) is not False:
+            yield contents.id.source(identifier).path

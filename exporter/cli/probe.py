@@ -14,6 +14,7 @@ from exporter.aws.policy import (
     required_permissions,
 )
 from exporter.aws.sqs_queue import DELETE, RECEIVE
+from exporter.cli.find_source import any_watched_source
 from exporter.cli.oneshot import OneShotTarget
 from exporter.cli.policy import sid
 from exporter.domain.model import ContainerId
@@ -86,8 +87,7 @@ class Probe:
         The probe of a queue has no effect on its messages. A received message stays visible, and none is deleted,
         because no message has the receipt of the probe.
         """
-        source = next(iter(self.target.config.data_sources), None)
-        resources = _Resources(self.target.config.service, source.path if source else ())
+        resources = _Resources(self.target.config.service, any_watched_source(self.target))
         for permission in self.permissions:
             call = partial(_CALLS[permission.use], self.target.provider, resources, permission.depth)
             if not self._record(permission.action, call):

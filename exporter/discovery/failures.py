@@ -21,8 +21,10 @@ logger = structlog.get_logger()
 class DiscoveryFailures:
     """The failures of one target's discovery runs, by resource."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, is_logged: bool = True) -> None:
+        """Record failures of a target; a command that reports them in another way does not log them too."""
         self._target = target
+        self._is_logged = is_logged
         self._failing: dict[str, tuple[str, Reason]] = {}
         self._tried: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
@@ -79,7 +81,7 @@ class DiscoveryFailures:
     def _record(self, resource: str, error: ProviderError) -> None:
         self.failed[resource] = error
         cause = (error.operation, error.reason)
-        if self._failing.get(resource) != cause:
+        if self._is_logged and self._failing.get(resource) != cause:
             self._failing[resource] = cause
             logger.warning(
                 "discovery failing", target=self._target, resource=resource, reason=str(error.reason), error=str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from exporter.simulator.fleet import SimulatedApplication, SimulatedDataSource, SimulatedIndex
 from tests.support.iam import Policy
 from tests.support.oneshot import ROLE, named, run, settings
 
@@ -69,6 +70,29 @@ def test_an_action_without_a_resource_is_not_tried(service: SimulatedEndpoint, t
     done = run(service, tmp_path, "check", "--probe")
     assert done.returncode == 0
     assert "  GetIndex                not tried: no application to try it on\n" in done.stdout
+
+
+def test_actions_are_tried_on_a_resource_that_has_them(service: SimulatedEndpoint, tmp_path: Path) -> None:
+    """The first application and the first index are empty, and the data sources are in others."""
+    applications = service.fleet.applications
+    applications.insert(0, SimulatedApplication("abandoned", []))
+    applications[1].indexes.insert(0, SimulatedIndex("empty", []))
+    service.faults.add("denied", operation="ListDataSourceSyncJobs")
+    done = run(service, tmp_path, "check", "--probe", text=settings(service, {}))
+    assert done.returncode == 1
+    assert "  ListDataSourceSyncJobs  missing\n" in done.stdout
+    assert "not tried" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_actions_are_tried_on_a_resource_that_filters_select(service: SimulatedEndpoint, tmp_path: Path) -> None:
+    """The policy may allow nothing else, and the exporter requests nothing else."""
+    excluded, _ = service.fleet.applications
+    service.fleet.applications[1].indexes[0].data_sources.append(SimulatedDataSource("faq"))
+    service.faults.add("denied", application_id=excluded.id)
+    text = settings(service, {"discovery": {"exclude": [{"application": excluded.name}]}})
+    done = run(service, tmp_path, "check", "--probe", text=text)
+    assert (done.returncode, done.stdout.count(" allowed\n")) == (0, 6), done.stdout
 
 
 def test_refused_credentials_are_reported(service: SimulatedEndpoint, tmp_path: Path) -> None:
