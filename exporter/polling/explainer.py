@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from exporter.domain.counting.content import reached_index
 from exporter.domain.counting.eviction import LATEST_JOBS
 from exporter.domain.counting.explanation import unexplained, with_explanations, without_outcome
+from exporter.domain.model import SyncJobStatus
 from exporter.domain.service import Use
 from exporter.errors import ProviderError, Reason
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # The number of jobs that one poll explains: jobs to be counted, and jobs that are only shown. A poll that explained
 # more would delay the polls of other sources.
 MAX_DUE, MAX_SHOWN = 20, 2
-MAX_SEARCHED = LATEST_JOBS  # shown jobs that one poll explains until it is known when content last reached the index
+MAX_SEARCHED = LATEST_JOBS  # further shown jobs that one poll explains to find the last success
 
 
 class Explainer:
@@ -62,17 +63,13 @@ class Explainer:
     ) -> Iterator[SyncJob]:
         """Yield the jobs to explain; the caller adds each of them to `explained`.
 
-        If the latest jobs indexed no content, the search for the last content continues with earlier ones. Otherwise
-        alerts would treat the source as one without any content until later polls have explained these jobs.
+        If the last success is not known, the search for it continues with earlier jobs. It must not wait for later
+        polls, because old jobs are evicted after this one. Example: 59 syncs have failed since the last success.
         """
         yield from jobs.due[: self._max_due]
-        for number, job in enumerate(jobs.shown):
-            if self._max_shown is not None and number >= self._max_shown:
-                is_known = history is not None and history.last_indexed is not None
-                is_known |= any(reached_index(each, each.documents) for each in explained.values())
-                if is_known or number >= MAX_SEARCHED:
-                    return
-            yield job
+        yield from jobs.shown[: self._max_shown]
+        earlier = () if self._max_shown is None else jobs.shown[self._max_shown :]
+        yield from islice((job for job in earlier if _may_be_last(job, history, explained)), MAX_SEARCHED)
 
     def _explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:
         try:
@@ -85,3 +82,19 @@ class Explainer:
             if error.reason is not Reason.ACCESS_DENIED or self._named.setdefault(error.reason, warning) is warning:
                 warnings.append(warning)
             return without_outcome(job, str(error))
+
+
+def _may_be_last(job: SyncJob, history: SourceHistory | None, explained: Mapping[str, SyncJob]) -> bool:
+    """Return whether an earlier job may be the last success, or the last job that indexed content.
+
+    A job with failed documents is not a success, but it may have indexed content.
+    """
+    if job.status != SyncJobStatus.INCOMPLETE:
+        return False
+    if history and history.last_succeeded is not None:
+        return False
+    if any(each.status == SyncJobStatus.SUCCEEDED for each in explained.values()):
+        return False
+    has_content = history is not None and history.last_indexed is not None
+    has_content |= any(reached_index(each, each.documents) for each in explained.values())
+    return not (has_content and job.documents.failed)

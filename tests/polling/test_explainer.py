@@ -33,15 +33,16 @@ class ExplainingProvider:
         self.error: ProviderError | None = None
         self.requested: list[str] = []
         self.ignored: set[str] = set()
+        self.failed: set[str] = set()
 
     def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
-        """Return the job as succeeded, unless it has ignored all of its documents."""
+        """Return the job as succeeded, unless it has ignored all of its documents or failed."""
         assert source.service.has(Use.SYNC_JOB)
         self.requested.append(job.execution_id.strip("-"))
         if self.error:
             raise self.error
         is_ignored = job.execution_id in self.ignored
-        status = job.status if is_ignored else "SUCCEEDED"
+        status = job.status if is_ignored or job.execution_id in self.failed else "SUCCEEDED"
         return structs.replace(job, status=status, has_failure_reasons=is_ignored, needs_explanation=False)
 
 
@@ -79,17 +80,31 @@ def test_the_initial_poll_explains_the_latest_jobs_and_later_ones_the_rest(provi
     assert {job.status for job in history.jobs_newest_first()} == {"SUCCEEDED"}
 
 
-def test_the_initial_poll_searches_for_the_last_job_with_content(provider: Any) -> None:
+def test_the_initial_poll_searches_for_the_last_success(provider: Any) -> None:
     """The search has a limit, and no job is content before its outcome is known, whatever its counts say."""
-    jobs = [
-        structs.replace(job, documents=DocumentCounts(scanned=9)) for job in jobs_from(NOON - HOUR, MAX_SEARCHED + 2)
-    ]
+    jobs = jobs_from(NOON - HOUR, MAX_SHOWN + MAX_SEARCHED + 2)
+    jobs = tuple(structs.replace(job, documents=DocumentCounts(scanned=9)) for job in jobs)
     provider.ignored = {job.execution_id for job in jobs} - {jobs[MAX_SHOWN + 1].execution_id}
     history = fold(None, Explainer(provider).explain(SOURCE, None, make_poll(*jobs)), POLICY)
     assert (len(provider.requested), history.last_indexed) == (MAX_SHOWN + 2, jobs[MAX_SHOWN + 1].ended)
     provider.requested, provider.ignored = [], {job.execution_id for job in jobs}
     history = fold(None, Explainer(provider).explain(SOURCE, None, make_poll(*jobs)), POLICY)
-    assert (len(provider.requested), history.last_indexed) == (MAX_SEARCHED, None)
+    assert (len(provider.requested), history.last_indexed) == (MAX_SHOWN + MAX_SEARCHED, None)
+
+
+def test_a_success_before_many_failures_is_explained_before_it_is_evicted(provider: Any) -> None:
+    """Jobs that cannot be the last success are not explained for the search."""
+    start = NOON - 70 * HOUR
+    failed = [make_job(f"f{n}", "FAILED", start + (n + 2) * HOUR, 30) for n in range(60)]
+    partial = make_job("partial", "INCOMPLETE", start + HOUR, 30, scanned=5, failed=1)
+    earlier = make_job("earlier", "INCOMPLETE", start + HOUR / 2, 30, scanned=5, failed=1)
+    success = make_job("success", "INCOMPLETE", start, 30, scanned=5)
+    jobs = [structs.replace(job, needs_explanation=True) for job in (success, earlier, partial, *failed)]
+    provider.failed = {job.execution_id for job in (earlier, partial, *failed)}
+    history = fold(None, Explainer(provider).explain(SOURCE, None, make_poll(*jobs[::-1])), POLICY)
+    assert provider.requested == ["f59", "f58", "partial", "success"]
+    assert (history.last_succeeded, history.last_indexed) == (success.ended, partial.ended)
+    assert success.execution_id not in history.jobs
 
 
 def test_without_limits_all_jobs_are_explained_until_it_is_stopped(provider: Any) -> None:
