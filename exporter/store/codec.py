@@ -38,6 +38,7 @@ _SCALARS = {
 # Members that are younger than the format, with their defaults, which are not written.
 _YOUNGER_JOB_MEMBERS = {"data_source_error_code": "", "has_failure_reasons": False, "needs_explanation": False}
 _YOUNGER_COUNTS = dict.fromkeys(("skipped", "metadata_scanned", "metadata_modified"))
+_YOUNGER_DESCRIPTION_MEMBERS = {"schedule_since": None}
 
 
 class _JobRow(msgspec.Struct):
@@ -176,9 +177,7 @@ def load_job(text: str) -> TrackedJob:
 
 def dump_saved_source(saved: SavedSource) -> str:
     """Return a saved source as JSON."""
-    description = asdict(saved.description)
-    if saved.description.schedule_since is None:
-        del description["schedule_since"]
+    description = _without_defaults(asdict(saved.description), _YOUNGER_DESCRIPTION_MEMBERS)
     members: dict[str, Any] = {"source": _dump_source(saved.source), "index": saved.container, "about": description}
     if saved.is_described and saved.description.schedule is None:  # a schedule implies it
         members["described"] = True
@@ -244,7 +243,10 @@ def load_documents(text: str) -> DocumentsByStatus:
 
 def _members(instance: msgspec.Struct, optional: Mapping[str, object] = {}) -> dict[str, Any]:
     """Return the members of a struct, without optional members that have their default."""
-    members = msgspec.structs.asdict(instance)
+    return _without_defaults(msgspec.structs.asdict(instance), optional)
+
+
+def _without_defaults(members: dict[str, Any], optional: Mapping[str, object]) -> dict[str, Any]:
     for name, default in optional.items():
         if members[name] == default:
             del members[name]

@@ -14,6 +14,7 @@ import pytest
 
 from exporter.domain.service import Use
 from exporter.domain.units import MINUTE
+from exporter.providers.registry import DEFAULT_SERVICE
 from exporter.simulator.apis import traits_of
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import SimulatedEndpoint
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 INTERVAL = "500ms"
 TIMEOUT = 180.0  # seconds; the alerts wait for an hour, which is shortened to 40 seconds
-OTHERS = [case for case in CASES if str(case) != "qbusiness"]
+OTHERS = [case for case in CASES if case.service is not DEFAULT_SERVICE]
 FAILURES = {
     "SyncFailed": "failed",
     "SyncFailingRepeatedly": "failing",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUPS = [f"{DEFAULT_SERVICE.name}-{kind}" for kind in ("recording", "syncs", "documents", "resources")]
 RULES = [str(PROMETHEUS / "rules" / f"{group}.yaml") for group in GROUPS]
-EVALUATED_AT = "100m"  # later than the longest `for`
+EVALUATED_AT = "100m"  # later than the longest `for` of an alert that has a rule in exporter.status
 
 Alert = tuple[str, str, str]
 """The name of an alert, its severity, and the data source or index that it is about."""
