@@ -31,6 +31,13 @@ MAX_FIRST_POLL_AGE = 15 * MINUTE  # the maximum age of the data in a data source
 RATE_WINDOW = 10.0  # seconds in which the invariants count attempts
 
 
+class SimulatorError(BaseException):
+    """The simulated service has a bug, which ends the run.
+
+    It is not an Exception: the program would handle that as a failed request, and no invariant would notice it.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceTime:
     """The service's clock, the only one that is always correct."""
@@ -159,7 +166,10 @@ class SimulatedAccount:
             date = formatdate(self.clock.now + self.service.date_error, usegmt=True)
             response = self.api.error_response(refusal)
             return replace(response, headers={**response.headers, "Date": date})
-        return self.service.respond(request)
+        try:
+            return self.service.respond(request)
+        except Exception as error:
+            raise SimulatorError(f"{type(error).__name__}: {error}") from error
 
     def record_attempt(self, target: str) -> None:
         """Record an attempt, and report the attempts of the last seconds for the rate limit."""
