@@ -42,11 +42,17 @@ def lines_text(
 ) -> str:
     """Return the lines of samples. A sample has the values of the family's own labels, and its value."""
     if _come_last(labels, identity.names):
-        start = f"{name}{{{identity.text},"
-        return "".join([f"{start}{_own_text(labels, own)}}} {rendered_value(value)}\n" for own, value in samples])
+        ends = _line_ends(labels, tuple(samples))
+        return (start := f"{name}{{{identity.text},") + start.join(ends) if ends else ""
     names, pairs = (*identity.names, *labels), identity.pairs
     texts = ((_joined(names, [*pairs, *_own_pairs(labels, own)]), value) for own, value in samples)
     return "".join([f"{name}{{{text}}} {rendered_value(value)}\n" for text, value in texts])
+
+
+@lru_cache(maxsize=1024)  # many sources have the same statuses, and the same small numbers
+def _line_ends(labels: tuple[str, ...], samples: tuple[tuple[tuple[str, ...], float], ...]) -> tuple[str, ...]:
+    """Return what follows the labels of a source on each line."""
+    return tuple([f"{_own_text(labels, own)}}} {rendered_value(value)}\n" for own, value in samples])
 
 
 @lru_cache
