@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import boto3
 import pytest
 
 from exporter.aws.rds_token import request_rds_token
-from exporter.errors import StartupError
+from exporter.errors import ProviderError, Reason, StartupError
+from tests.support.harness import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "exporter.cluster-abc.eu-west-1.rds.amazonaws.com"
 PARAMETERS = {"host": HOST, "port": "5433", "user": "exporter@x"}
@@ -53,4 +58,30 @@ def test_missing_credentials_are_an_error(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(StartupError, match="cannot be made without credentials"):
+        request_rds_token(PARAMETERS)
+
+
+@pytest.fixture
+def web_identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Set the credentials of a pod in EKS, which come from STS; return the path of the pod's token."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    token = tmp_path / "token"
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/exporter")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{free_port()}")
+    return token
+
+
+def test_credentials_that_sts_does_not_return_are_an_error_of_aws(web_identity: Path) -> None:
+    """The SDK requests them only when it signs the token."""
+    web_identity.write_text("token of the pod")
+    with pytest.raises(ProviderError) as failed:
+        request_rds_token(PARAMETERS)
+    assert failed.value.reason is Reason.CONNECTION
+
+
+def test_a_token_of_the_pod_that_cannot_be_read_is_an_error(web_identity: Path) -> None:
+    """The message has its path."""
+    with pytest.raises(StartupError, match=f"cannot be read: .*{web_identity}"):
         request_rds_token(PARAMETERS)

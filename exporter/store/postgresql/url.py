@@ -9,10 +9,12 @@ from typing import Any
 
 from psycopg import Error, conninfo
 
-from exporter.errors import StartupError
+from exporter.errors import ProviderError, Reason, StartupError
 from exporter.files import read_file
+from exporter.store.postgresql.errors import UnavailableError
 
-CONNECT_TIMEOUT = 5  # seconds
+CONNECT_TIMEOUT = 4  # seconds for all hosts together; a stop during the first attempt waits for its end
+MIN_CONNECT_TIMEOUT = 2  # seconds for one host, the minimum of libpq
 _DEFAULTS = {
     "application_name": "qbusiness-exporter",
     "client_encoding": "utf8",
@@ -24,6 +26,8 @@ _DEFAULTS = {
     "keepalives_count": 2,
     "tcp_user_timeout": 6000,
 }
+_TEMPORARY = {Reason.CONNECTION, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.THROTTLED}
+_UNREACHED = {"CredentialRetrievalError", "MetadataRetrievalError"}  # a metadata service that did not respond
 
 PasswordSource = Callable[[dict[str, Any]], str]
 """Returns a password for the parameters of a connection, such as an IAM token."""
@@ -50,7 +54,7 @@ class DatabaseSettings:
 def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> dict[str, Any]:
     """Return the libpq parameters of one connection. The password file is read, or a token is requested, each time.
 
-    Raise StartupError for a URL or a file that cannot be used.
+    Raise StartupError for a URL or a file that cannot be used, and UnavailableError if AWS does not respond.
     """
     try:
         parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(settings.url)}
@@ -61,7 +65,7 @@ def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> 
     if settings.password_file:
         parameters["password"] = _read_password(settings.password_file)
     if settings.iam_auth:
-        parameters["password"] = token(parameters)
+        parameters["password"] = _request_token(token, parameters)
     return parameters
 
 
@@ -72,3 +76,11 @@ def _read_password(path: str) -> str:
         raise StartupError(f"state.password_file {path} cannot be read ({error.strerror}): make it readable") from error
     except UnicodeDecodeError as error:
         raise StartupError(f"state.password_file {path} is not UTF-8: save it as UTF-8") from error
+
+
+def _request_token(token: PasswordSource, parameters: dict[str, Any]) -> str:
+    try:
+        return token(parameters)
+    except ProviderError as error:
+        kind = UnavailableError if error.reason in _TEMPORARY or error.code in _UNREACHED else StartupError
+        raise kind(f"IAM token for the database not available: {error}") from error

@@ -15,7 +15,6 @@ from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
 from exporter.runtime import System
 from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, schema
-from exporter.store.postgresql.url import connection_parameters
 from tests.support.harness import eventually, free_port
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
@@ -223,21 +222,3 @@ def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatc
     for file in (tmp_path / "missing", tmp_path / "pipe"):
         with pytest.raises(StartupError, match=f"state.password_file {file} cannot be read"):
             open_state("postgresql://exporter@127.0.0.1/exporter", str(file))
-
-
-def test_each_connection_requests_a_token_of_its_own() -> None:
-    """An IAM token is valid for 15 minutes."""
-    tokens = iter(["first", "second"])
-    settings = DatabaseSettings("postgresql://exporter@db.internal/exporter", iam_auth=True)
-    passwords = [connection_parameters(settings, lambda _: next(tokens))["password"] for _ in range(2)]
-    assert passwords == ["first", "second"]
-
-
-def test_the_address_has_neither_password_nor_parameters() -> None:
-    """It is on the status page and in the log."""
-    urls = {
-        "postgresql://exporter:hunter2@db:5432/exporter?password=hunter2": "postgresql://exporter@db:5432/exporter",
-        "postgresql://db/exporter": "postgresql://db/exporter",
-        "postgresql:///exporter?host=/run/postgresql": "postgresql:///exporter",
-    }
-    assert {url: DatabaseSettings(url).address for url in urls} == urls
