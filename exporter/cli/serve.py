@@ -70,6 +70,10 @@ def serve(
     )
     exporter.config_file = loaded.file
     try:
+        # The state may have waited for seconds for a database that does not respond.
+        if signals.has_received(signal.SIGTERM, signal.SIGINT):
+            logger.info("stopping")
+            return 0
         exporter.start()
         for host, port in exporter.web.addresses:
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

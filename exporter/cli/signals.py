@@ -39,11 +39,20 @@ class SignalReceiver:
         A signal that has arrived several times is returned once. Example: many SIGHUP and then SIGTERM arrive during a
         reload. One more reload covers all of the SIGHUP, and SIGTERM does not wait for it.
         """
-        while select([self._reader], [], [], 0 if self._arrived else None)[0]:
-            self._arrived |= {*os.read(self._reader, PIPE_BYTES)}.intersection(self._numbers)
+        self._receive(None)
         number = min(self._arrived, key=self._numbers.index)
         self._arrived.remove(number)
         return number
+
+    def has_received(self, *numbers: int) -> bool:
+        """Return whether one of these signals has arrived; `wait` returns it later."""
+        self._receive(0)
+        return not self._arrived.isdisjoint(numbers)
+
+    def _receive(self, timeout: float | None) -> None:
+        """Record all signals that have arrived; wait for the first one if there is none."""
+        while select([self._reader], [], [], 0 if self._arrived else timeout)[0]:
+            self._arrived |= {*os.read(self._reader, PIPE_BYTES)}.intersection(self._numbers)
 
 
 class DeferredSignals:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import config_for, eventually, fleet_of, serve
 from tests.support.oracle import busy_source
+from tests.support.program_process import ProgramProcess
 from tests.support.request_log import logged_requests
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
@@ -94,6 +99,26 @@ def test_a_stop_takes_less_than_five_seconds_while_aws_and_the_database_are_away
             assert program.stop() == 0
             assert time.monotonic() - signalled_at < 5
             assert "data_sources=1" in program.log_lines("last changes not written")[0]
+
+
+@pytest.mark.trial  # waits for as long as a stop may take
+def test_a_stop_takes_less_than_five_seconds_while_the_start_waits_for_the_database(tmp_path: Path) -> None:
+    """The database accepts the connection and does not respond. The program does not listen yet."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service,
+    ):
+        url = f"postgresql://exporter@127.0.0.1:{silent.getsockname()[1]}/exporter"
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({**config_for(service, ":memory:"), "state": {"url": url}}))
+        process = ProgramProcess(["serve", "--config.file", str(path)], tmp_path, os.environ)
+        connection, _ = silent.accept()
+        with connection:
+            signalled_at = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate()
+        assert process.wait() == 0, log
+        assert time.monotonic() - signalled_at < 5
 
 
 def test_polls_that_change_nothing_commit_nothing(

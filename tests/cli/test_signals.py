@@ -34,6 +34,15 @@ def test_signals_before_the_wait_are_received_once_each_by_priority(signals: Sig
     assert signals.wait() == signal.SIGUSR1
 
 
+def test_a_signal_that_has_been_looked_for_is_received(signals: SignalReceiver) -> None:
+    """A reload that is requested during a slow start must not be lost."""
+    assert not signals.has_received(signal.SIGHUP)
+    for number in (signal.SIGUSR1, signal.SIGHUP):
+        os.kill(os.getpid(), number)
+    assert [signals.has_received(number) for number in (signal.SIGHUP, signal.SIGTERM)] == [True, False]
+    assert [signals.wait(), signals.wait()] == [signal.SIGHUP, signal.SIGUSR1]
+
+
 def test_a_signal_that_another_thread_gets_ends_the_wait(signals: SignalReceiver) -> None:
     """The kernel chooses any thread of the process. A handler in Python would not run while the main thread waits."""
     main_waits, done = threading.Event(), threading.Event()

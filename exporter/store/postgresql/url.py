@@ -18,7 +18,6 @@ MIN_CONNECT_TIMEOUT = 2  # seconds for one host, the minimum of libpq
 _DEFAULTS = {
     "application_name": "qbusiness-exporter",
     "client_encoding": "utf8",
-    "connect_timeout": CONNECT_TIMEOUT,
     "target_session_attrs": "read-write",
     # If the server disappears, a connection fails within seconds instead of hours.
     "keepalives_idle": 2,
@@ -57,11 +56,14 @@ def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> 
     Raise StartupError for a URL or a file that cannot be used, and UnavailableError if AWS does not respond.
     """
     try:
-        parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(settings.url)}
+        given = conninfo.conninfo_to_dict(settings.url)
     except (Error, ValueError) as error:
         # libpq quotes what it cannot parse, which may be the password.
         problem = str(error).partition('"')[0].strip(" :\n")
         raise StartupError(f"state.url is not a URL that libpq understands: {problem}") from None
+    hosts = str(given.get("host") or "").count(",") + 1
+    timeout = max(CONNECT_TIMEOUT // hosts, MIN_CONNECT_TIMEOUT)
+    parameters: dict[str, Any] = {"connect_timeout": timeout, **_DEFAULTS, **given}
     if settings.password_file:
         parameters["password"] = _read_password(settings.password_file)
     if settings.iam_auth:
