@@ -21,6 +21,7 @@ class RejectedError(UnavailableError):
     """The database works, and has rejected a statement. Example: another session has locked the rows."""
 
 
+_STANDBY = "use the address of the primary, not of a standby"
 # For a connection that the server rejects, libpq has no SQLSTATE, but only the message of the server.
 _REFUSALS = (
     (r"authentication failed|no password supplied|no such user|SASL", "check the user and the password"),
@@ -28,14 +29,14 @@ _REFUSALS = (
     (r'database ".*" does not exist|no such database', "create the database"),
     (r'role ".*" does not exist', "create the role"),
     (r"is not permitted to log in|permission denied", "grant the role LOGIN, and CONNECT on the database"),
-    (r"session is read-only|hot standby|read-only", "use the address of the primary, not of a standby"),
+    (r"session is read-only|hot standby|read-only", _STANDBY),
     (r"does not support SSL", "configure TLS on the server, or another sslmode"),
     (r"certificate|root.crt", "check sslrootcert, and that the certificate has the name of the host"),
 )
 _REFUSED_STATES = {
     "42501": "grant the role CREATE on its schema, or make it the owner of the tables",
     "3F000": "create the schema, or change the search_path of the role",
-    "25006": "use the address of the primary, not of a standby",
+    "25006": _STANDBY,
     "42P07": "use an empty database or schema, because these tables belong to another program",
     "42P01": "use an empty database or schema, because some of the tables are missing",
     "42703": "use an empty database or schema, because these tables belong to another program",
@@ -49,11 +50,27 @@ def translate(address: str, error: Exception) -> RefusedError | UnavailableError
     text = " ".join(str(error).split())
     advice = _REFUSED_STATES.get(getattr(error, "sqlstate", None) or "")
     if advice is None and isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        advice = next((advice for pattern, advice in _REFUSALS if re.search(pattern, text)), None)
+        advice = _find_advice(text)
     if advice:
         return RefusedError(f"database {address} refuses the exporter ({text}): {advice}")
     kind = RejectedError if is_rejection(error) else UnavailableError
     return kind(text or type(error).__name__)
+
+
+def _find_advice(text: str) -> str | None:
+    """Return the advice for a connection that was rejected; None if it may succeed later.
+
+    If the URL has several hosts, and one of those that can be reached is a standby, the primary may be another one. It
+    is starting, or the standby will be promoted.
+    """
+    advice = next((advice for pattern, advice in _REFUSALS if re.search(pattern, text)), None)
+    if advice != _STANDBY:
+        return advice
+    refused: dict[str, bool] = {}
+    for attempt in text.split(" - host: ")[1:]:
+        host, _, error = attempt.partition(", hostaddr: ")
+        refused[host] = refused.get(host, False) or _find_advice(error) is not None
+    return advice if all(refused.values()) else None
 
 
 def is_rejection(error: Exception) -> bool:

@@ -54,6 +54,7 @@ class SharedState:
         try:
             self._writer.open()
         except UnavailableError as error:
+            self._writer.error = str(error)
             logger.warning("database cannot be reached, trying again", database=self.address, error=str(error))
 
     @property

@@ -178,6 +178,14 @@ def test_a_port_without_a_server_does_not_end_the_start() -> None:
     state.close()
 
 
+def test_a_standby_is_waited_for_while_another_host_cannot_be_reached(postgresql: PostgreSqlServer) -> None:
+    """The primary has failed, and the standby is not promoted yet."""
+    standby = read_only_database(postgresql).replace("@", f"@127.0.0.1:{free_port()},")
+    state = open_state(standby)
+    assert "read-only" in (state.unready() or "")
+    state.close()
+
+
 def test_replicas_that_start_together_migrate_once(database: str) -> None:
     """A Deployment starts all of its pods at the same time."""
     watchdog, errors = Watchdog(System()), []
