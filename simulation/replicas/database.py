@@ -100,6 +100,7 @@ class SimulatedDatabase:
         connection.create_function("greatest", 2, max)
         connection.create_function("current_setting", 1, SETTINGS.__getitem__)
         connection.create_function("set_config", 3, lambda _name, value, _is_local: value)
+        connection.create_function("has_table_privilege", 2, lambda table, _right: table and 1)
         connection.create_function("pg_advisory_xact_lock", 1, lambda _: None)
         return connection
 

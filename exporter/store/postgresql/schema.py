@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MIN_SERVER_VERSION = 130000
 _LOCK = 0x51425845  # "QBXE", the advisory lock of migrations; the application id of state files in SQLite
 
+_TABLES = ("replica", "target", "account", "source", "job", "note")
+_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
 # One step for each schema version. A released step is never edited. During a rollout, replicas of the previous release
 # continue to run. So a step may add tables, and columns with defaults, and must not remove anything that they use.
 _MIGRATIONS = (
@@ -49,7 +52,7 @@ def prepare(session: Session) -> None:
 def _prepare(transaction: Transaction) -> None:
     _check_server(transaction)
     exists = transaction.execute("SELECT to_regclass('exporter_schema') IS NOT NULL")[0][0]
-    version = transaction.execute("SELECT version FROM exporter_schema")[0][0] if exists else 0
+    version = _version(transaction) if exists else 0
     if version == len(_MIGRATIONS):
         return
     if version > len(_MIGRATIONS):
@@ -58,6 +61,18 @@ def _prepare(transaction: Transaction) -> None:
             f"the database was migrated by a newer release (schema {version}, {supported}): run that release"
         )
     _migrate(transaction)
+
+
+def check_tables(transaction: Transaction) -> None:
+    """Raise RefusedError if a table is missing, or if the role may not change its rows."""
+    for table in _TABLES:
+        rights = ", ".join(f"has_table_privilege(to_regclass('{table}'), '{right}')" for right in _RIGHTS)
+        (found,) = transaction.execute(f"SELECT {rights}")
+        if None in found:
+            raise RefusedError(f"the table {table} is missing: restore it, or use an empty database or schema")
+        if not all(found):
+            grant = f"GRANT {', '.join(_RIGHTS)} ON {table}"
+            raise RefusedError(f"permission denied for table {table}: {grant}, or make the role its owner")
 
 
 def _check_server(transaction: Transaction) -> None:
@@ -75,9 +90,13 @@ def _migrate(transaction: Transaction) -> None:
     """Run the missing steps. Replicas that start together wait for the first one, and then have no missing steps."""
     transaction.execute("SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s)", [_LOCK])
     transaction.execute("CREATE TABLE IF NOT EXISTS exporter_schema (version integer NOT NULL)")
-    found = transaction.execute("SELECT version FROM exporter_schema")
-    version = found[0][0] if found else 0
-    for step in _MIGRATIONS[version:]:
+    for step in _MIGRATIONS[_version(transaction) :]:
         transaction.execute(step)
     transaction.execute("DELETE FROM exporter_schema")
     transaction.execute("INSERT INTO exporter_schema VALUES (%s)", [len(_MIGRATIONS)])
+
+
+def _version(transaction: Transaction) -> int:
+    """Return the schema version; 0 without one, for example in a dump that was restored without rows."""
+    found = transaction.execute("SELECT version FROM exporter_schema")
+    return int(found[0][0]) if found else 0

@@ -83,6 +83,32 @@ def newer_schema(server: PostgreSqlServer) -> str:
     return url
 
 
+def reading_role(server: PostgreSqlServer) -> str:
+    """Return the URL of a role that may only read the tables of another one."""
+    url = server.create_database()
+    open_state(url).close()
+    name = url.rpartition("/")[2]
+    server.execute(f"CREATE ROLE auditor_{name} LOGIN PASSWORD 'auditor'")
+    server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO auditor_{name}", url)
+    return server.url(name, f"auditor_{name}", "auditor")
+
+
+def missing_table(server: PostgreSqlServer) -> str:
+    """Return the URL of a database in which the restore of a dump has ended too early."""
+    url = server.create_database()
+    open_state(url).close()
+    server.execute("DROP TABLE job", url)
+    return url
+
+
+def schema_without_rows(server: PostgreSqlServer) -> str:
+    """Return the URL of a database in which a dump was restored without its rows."""
+    url = server.create_database()
+    open_state(url).close()
+    server.execute("DELETE FROM exporter_schema", url)
+    return url
+
+
 def wrong_authority(server: PostgreSqlServer) -> str:
     """Return a URL that trusts an authority other than the server's."""
     trustme.CA().cert_pem.write_to_path(server.directory / "other.pem")
@@ -109,6 +135,9 @@ def wrong_parameter(server: PostgreSqlServer) -> str:
         (missing_rights, "permission denied for schema public.*: grant the role CREATE on its schema"),
         (read_only_database, "read-only.*: use the address of the primary, not of a standby"),
         (foreign_tables, 'relation "job" already exists.*: use an empty database or schema'),
+        (reading_role, "permission denied for table replica: GRANT SELECT, INSERT, UPDATE, DELETE ON replica, or make"),
+        (missing_table, "the table job is missing: restore it, or use an empty database or schema"),
+        (schema_without_rows, 'relation "replica" already exists.*: use an empty database or schema'),
         (newer_schema, r"migrated by a newer release \(schema 99, this release supports 1\): run that release"),
         (wrong_authority, "certificate verify failed.*: check sslrootcert, and that the certificate has the name"),
         (wrong_host, 'certificate for "127.0.0.1" does not match host name "localhost".*: check sslrootcert'),
