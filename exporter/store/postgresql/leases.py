@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
 from exporter.domain.target_identity import account_of
+from exporter.store.postgresql.ascii_text import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ def renew(transaction: Transaction, replica: Replica) -> None:
         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, address = EXCLUDED.address,
             until = clock_timestamp() + {_TTL}, targets = EXCLUDED.targets
         """,  # noqa: S608 (a constant)  # nosec B608
-        [replica.id, replica.name, replica.address, sorted(replica.targets)],
+        [replica.id, encode(replica.name), encode(replica.address), sorted(replica.targets)],
     )
 
 
@@ -37,14 +38,14 @@ def read_members(transaction: Transaction) -> Membership:
     """Return all targets and the live replicas."""
     rows = transaction.execute("SELECT key, owner, epoch, revision FROM target")
     live = transaction.execute(f"SELECT id, name, address, targets FROM replica WHERE {_ALIVE}")  # noqa: S608  # nosec B608
-    replicas = (Replica(id_, name, address, frozenset(targets)) for id_, name, address, targets in live)
+    replicas = (Replica(id_, decode(name), decode(address), frozenset(targets)) for id_, name, address, targets in live)
     return Membership({each.id: each for each in replicas}, {row[0]: TargetRow(*row) for row in rows})
 
 
 def read_accounts(transaction: Transaction) -> dict[str, str]:
     """Return the account of each target name, as replicas have learned it from AWS."""
     rows = transaction.execute("SELECT target_name, account FROM account")
-    return {name: account for name, account in rows}  # noqa: C416 (a row is a tuple of any length)
+    return {decode(name): account for name, account in rows}
 
 
 def find_alive(transaction: Transaction, replicas: Iterable[str]) -> set[str]:
@@ -116,7 +117,7 @@ def save_account(transaction: Transaction, target_name: str, account: str) -> No
     """Save the account of a target name, for all replicas."""
     transaction.execute(
         "INSERT INTO account VALUES (%s, %s) ON CONFLICT (target_name) DO UPDATE SET account = EXCLUDED.account",
-        [target_name, account],
+        [encode(target_name), account],
     )
 
 

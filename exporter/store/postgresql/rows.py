@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from exporter.store.postgresql.ascii_text import decode, encode
 from exporter.store.row_changes import KEY_COLUMNS
 
 if TYPE_CHECKING:
@@ -114,19 +114,11 @@ def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 def _columns(rows: Sequence[Row], plain: int) -> list[list[str]]:
     """Return the columns of rows; the first `plain` columns are not JSON."""
     columns = zip(*rows, strict=True)
-    return [[_encode(text) for text in column] if n < plain else list(column) for n, column in enumerate(columns)]
-
-
-def _encode(text: str) -> str:
-    """Return a text in ASCII. A name from AWS may contain NUL or a lone surrogate, which PostgreSQL rejects.
-
-    Otherwise one such name would fail the commits of all sources in its transaction. JSON is in ASCII already.
-    """
-    return json.dumps(text)[1:-1]
+    return [[encode(text) for text in column] if n < plain else list(column) for n, column in enumerate(columns)]
 
 
 def _decode(row: Row, plain: int) -> Row:
-    """Return a row with the texts from before `_encode`. Only texts with a backslash are different."""
+    """Return a row with the texts from before `encode`. Only texts with a backslash are different."""
     if not any("\\" in text for text in row[:plain]):
         return row
-    return tuple(str(json.loads(f'"{text}"')) if n < plain else text for n, text in enumerate(row))
+    return tuple(decode(text) if n < plain else text for n, text in enumerate(row))
