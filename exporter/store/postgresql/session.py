@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from psycopg import IsolationLevel
 
 from exporter.store.postgresql.errors import translate
 from exporter.store.postgresql.url import connection_parameters
@@ -51,6 +52,11 @@ class Session:
         self._connection: psycopg.Connection[Any] | None = None
         self.lock_timeout = "2s"
         """How long a statement waits for rows that another session has locked."""
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        """The protocol of replicas needs READ COMMITTED, even if the default of the database is another level.
+
+        Example: a beat waits for a take-over in progress, and must then read the new owner.
+        """
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -60,6 +66,7 @@ class Session:
         """
         try:
             connection = self._connect()
+            connection.isolation_level = self.isolation_level
             with connection.cursor() as cursor:
                 transaction = Transaction(cursor, self._watchdog)
                 transaction.execute(_LIMITS, [self.lock_timeout])
