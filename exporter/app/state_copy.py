@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from exporter import config
@@ -14,8 +15,6 @@ from exporter.store import Store
 from exporter.store.file_lock import FileLock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exporter.config import StateConfig
     from exporter.store.state_rows import StateRows
 
@@ -51,11 +50,21 @@ class FileState:
             lock.release()
 
     def write(self, rows: StateRows) -> None:
-        """Write all rows into a new file."""
+        """Write all rows into a new file.
+
+        The file gets its name once it is complete. Otherwise an exporter could start with the empty file of a copy that
+        was interrupted.
+        """
         if self._path.exists():
             raise StartupError(f"state file {self._path} exists: state can be copied into a new file only")
-        with closing(Store(self.address, _fail)) as store:
-            store.import_rows(rows)
+        incomplete = f"{self._path}.incomplete"
+        _remove(incomplete)
+        try:
+            with closing(Store(incomplete, _fail)) as store:
+                store.import_rows(rows)
+            Path(incomplete).rename(self._path)
+        finally:
+            _remove(incomplete)
 
 
 class DatabaseState:
@@ -80,6 +89,11 @@ def _checked(url: str) -> StateConfig:
         return config.parse(json.dumps({"state": {"url": url}}), "").config.state
     except ConfigError as error:
         raise StartupError("; ".join(problem.message for problem in error.problems)) from error
+
+
+def _remove(path: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(path + suffix).unlink(missing_ok=True)
 
 
 def _fail() -> None:

@@ -6,12 +6,19 @@ import re
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
-from exporter.app.state_copy import DatabaseState
+from exporter.app.state import open_archive
+from exporter.app.state_copy import DatabaseState, FileState
+from exporter.config import StateConfig
 from exporter.domain.model import Description, Location
 from exporter.domain.snapshots import SavedSource
+from exporter.runtime import System
+from exporter.store import Store
+from exporter.store.postgresql import rows
+from exporter.store.row_changes import KEY_COLUMNS
 from exporter.store.state_tables import StateTables
 from tests.support.builders import NOON, make_source
 from tests.support.program_process import run_command
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from exporter.store.postgresql.session import Transaction
+    from exporter.store.state_rows import StateRows
     from tests.support.postgresql import PostgreSqlServer
 
 SOURCES = {name: make_source(number) for number, name in enumerate(("first", "second", "unknown"))}
@@ -139,6 +148,43 @@ def test_rows_are_parsed_after_the_transaction(
     monkeypatch.setattr(StateTables, "load", load_and_count)
     rows = DatabaseState(database).read()
     assert (len(rows["source"]), sessions) == (3, [(0,), (0,)])
+
+
+def test_the_name_of_a_file_appears_when_it_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exporter must not start with the empty file of a copy that was interrupted. A further copy replaces it."""
+    (tmp_path / "state.db.incomplete").write_text("the rest of an earlier copy")
+    path, import_rows = tmp_path / "state.db", Store.import_rows
+
+    def interrupt(store: Store, rows: StateRows) -> None:
+        import_rows(store, rows)
+        assert not path.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "import_rows", interrupt)
+    empty: StateRows = {table: [] for table in KEY_COLUMNS}
+    with pytest.raises(KeyboardInterrupt):
+        FileState(path).write(empty)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    FileState(path).write(empty)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_copy_next_to_replicas_has_rows_of_one_time(file: str, database: str, postgresql: PostgreSqlServer) -> None:
+    """`export` reads the state while an owner commits. Newer jobs must not meet older totals."""
+    assert copy(file, database).returncode == 0
+    archive, read = open_archive(StateConfig(url=database), System()), rows.read_state
+    late = f"INSERT INTO note SELECT key, 'name', 'application/b', 'late' FROM target WHERE key = '{key(2)}'"  # noqa: S608
+
+    def read_slowly(transaction: Transaction, target: str) -> StateRows:
+        found = read(transaction, target)
+        if target == key(1):
+            postgresql.execute(late, database)
+        return found
+
+    with mock.patch("exporter.store.postgresql.archive.read_state", read_slowly):
+        assert "late" not in {name for _, name in archive.read()["name"]}
+    assert "late" in {name for _, name in archive.read()["name"]}
 
 
 def test_a_connection_that_fails_is_reported(file: str, database: str, postgresql: PostgreSqlServer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from psycopg import IsolationLevel
+
 from exporter.domain.replicas import TargetRow
 from exporter.errors import StartupError
 from exporter.store import codec
@@ -44,7 +46,10 @@ class Archive:
 
         With `must_be_unused`, raise StartupError if a replica is alive.
         """
-        with self._transaction() as transaction:
+        # Replicas may commit meanwhile, and the rows of all tables must be of the same time. The lock ensures this too,
+        # but a snapshot would be older than the lock.
+        level = IsolationLevel.READ_COMMITTED if must_be_unused else IsolationLevel.REPEATABLE_READ
+        with self._transaction(level) as transaction:
             if must_be_unused:
                 self._check_unused(transaction)
             keys = [key for (key,) in transaction.execute("SELECT key FROM target ORDER BY key")]
@@ -68,11 +73,12 @@ class Archive:
                 write_changes(transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))
 
     @contextmanager
-    def _transaction(self) -> Iterator[Transaction]:
+    def _transaction(self, level: IsolationLevel = IsolationLevel.READ_COMMITTED) -> Iterator[Transaction]:
         """Yield the only transaction of a connection; raise StartupError if it fails."""
         session = Session(self._settings, Watchdog(self._host), self._token)
         try:
             prepare(session)
+            session.isolation_level = level
             with session.transaction() as transaction:
                 yield transaction
         except UnavailableError as error:
