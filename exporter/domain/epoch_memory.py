@@ -56,5 +56,9 @@ class EpochMemory:
         """Return whether this replica must leave a target alone, because its owner may still assert it."""
         if row and row.owner and now < self._outage_ended_at + GRACE:
             return True
+        return self.may_be_asserted(key, now)
+
+    def may_be_asserted(self, key: str, now: float) -> bool:
+        """Return whether the epoch of a target has fallen only now, so that its last owner may still assert it."""
         regressed_at = self._regressed_at.get(key)
         return regressed_at is not None and now < regressed_at + GRACE

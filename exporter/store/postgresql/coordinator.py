@@ -150,7 +150,8 @@ class Coordinator:
 
     def _adopt(self) -> None:
         """Load targets that another replica has handed over to this one, and pass on those that it cannot use."""
-        rows = [row for row in self.members.targets.values() if row.owner == self.replica.id]
+        now, owned = self._boot_time(), (row for row in self.members.targets.values() if row.owner == self.replica.id)
+        rows = [row for row in owned if not self._epochs.may_be_asserted(row.key, now)]
         self._loader.keep({row.key for row in rows})
         for row in rows:
             if row.key in self.replica.targets:
