@@ -24,7 +24,7 @@ from exporter.domain.replicas import (
 )
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.acquiring import MAX_UNEXPOSED, TargetAcquirer
-from exporter.store.postgresql.leaving import leave
+from exporter.store.postgresql.leaving import leave, pass_on
 from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
 
@@ -118,6 +118,8 @@ class Coordinator:
         mine, seen = partition.row, self.members.targets.get(partition.row.key)
         if seen is None or seen.epoch < mine.epoch:
             self._assert(partition, seen)
+        elif seen.epoch > mine.epoch and seen.owner == mine.owner:
+            self._reload(partition, seen)
         elif seen.epoch > mine.epoch or seen.owner != mine.owner:
             self._lose(partition, "target lost to another replica")
         else:
@@ -140,6 +142,14 @@ class Coordinator:
         self._epochs.record(row)
         partition.row = row
         partition.rewrite()
+
+    def _reload(self, partition: Partition, row: TargetRow) -> None:
+        """Continue with the rows of an owned target into which a replica has merged those of another one."""
+        if merged := self._loader.load(row):
+            self.partitions = {**self.partitions, row.key: merged}
+            partition.close()
+        else:
+            self._lose(partition, "state of the target unreadable")
 
     def _lose(self, partition: Partition, event: str) -> None:
         partition.close()
@@ -206,10 +216,6 @@ class Coordinator:
         """Return whether there are changes that are not written."""
         return any(partition.has_unwritten() for partition in self.partitions.values())
 
-    def unwritten_sources(self) -> int:
-        """Return the number of data sources with polls or counts that are not written."""
-        return sum(partition.unwritten_sources() for partition in self.partitions.values())
-
     def hand_over(self, partition: Partition) -> None:
         """Pass a target to the replica that was chosen for it. This replica does not poll its sources any more."""
         row = partition.row
@@ -233,27 +239,22 @@ class Coordinator:
     def _pass_on(self, rows: Sequence[TargetRow]) -> None:
         others = without_replica(self.members, self.replica.id)
         successors = {**choose_owners(others, [row.key for row in rows]), **self.leaving}
-
-        def work(transaction: Transaction) -> None:
-            for row in rows:
-                leases.hand_over(transaction, row, successors.get(row.key))
-
-        self._session.run(work)
+        self._session.run(lambda transaction: pass_on(transaction, rows, successors))
 
     def identify(self, partition: Partition, target: str, account: str, identity: str) -> None:
-        """Save the account of a target, and change the key of the target to its identity if it differs.
-
-        If the identity already has a row, the target is given up, and owned again under the identity.
-        """
+        """Save the account of a target. Its key becomes its identity, or its rows join those of the identity."""
         row = partition.row
         if self.keys.accounts.get(target) == account and row.key == identity:
             return
-        is_renamed = self._session.run(lambda transaction: leases.identify(transaction, row, target, account, identity))
+        is_renamed, merged = self._session.run(lambda each: leases.identify(each, row, target, account, identity))
+        if row.key != identity and self.partitions.get(row.key) is partition:
+            if merged and identity in self.partitions:
+                self._reload(self.partitions[identity], merged)
+            if is_renamed:
+                self.partitions = {
+                    identity if each is partition else key: each for key, each in self.partitions.items()
+                }
+                partition.row = replace(row, key=identity)
+            else:
+                self._lose(partition, "account of the target changed")
         self.keys.accounts[target] = account
-        if row.key == identity or self.partitions.get(row.key) is not partition:
-            return
-        if is_renamed:
-            self.partitions = {identity if each is partition else key: each for key, each in self.partitions.items()}
-            partition.row = replace(row, key=identity)
-        else:
-            self._lose(partition, "account of the target changed")

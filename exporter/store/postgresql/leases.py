@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
 from exporter.domain.target_identity import account_of
 from exporter.store.postgresql.ascii_text import decode, encode
+from exporter.store.postgresql.merging import merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -121,24 +122,25 @@ def save_account(transaction: Transaction, target_name: str, account: str) -> No
     )
 
 
-def identify(transaction: Transaction, row: TargetRow, target_name: str, account: str, identity: str) -> bool:
+def identify(
+    transaction: Transaction, row: TargetRow, target_name: str, account: str, identity: str
+) -> tuple[bool, TargetRow | None]:
     """Save the account of a target name, for all replicas; return whether the target now has `identity` as its key.
 
     A target with a provisional key is renamed, with all of its rows. If `identity` already has a row, that row has the
-    older state, and the provisional row is deleted. A target of another account is left to the replicas that have it.
+    older state, and gets the data sources that it lacks; the second value is then its row. A target of another account
+    is left to the replicas that have it.
     """
     save_account(transaction, target_name, account)
     if row.key == identity:
-        return True
+        return True, None
     if account_of(row.key) is not None:
         hand_over(transaction, row, None)
-        return False
-    mine = [row.key, row.owner, row.epoch]
-    if transaction.execute("SELECT 1 FROM target WHERE key = %s", [identity]):
-        transaction.execute("DELETE FROM target WHERE key = %s AND owner = %s AND epoch = %s", mine)
-        return False
+        return False, None
+    if transaction.execute("SELECT 1 FROM target WHERE key = %s FOR UPDATE", [identity]):
+        return False, merge(transaction, row, identity)
     sql = "UPDATE target SET key = %s WHERE key = %s AND owner = %s AND epoch = %s RETURNING 1"
-    return bool(transaction.execute(sql, [identity, *mine]))
+    return bool(transaction.execute(sql, [identity, row.key, row.owner, row.epoch])), None
 
 
 def delete_replica(transaction: Transaction, replica: str) -> None:

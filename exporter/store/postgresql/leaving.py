@@ -1,4 +1,4 @@
-"""The end of a replica: others continue its targets immediately, without waiting for the end of its lease."""
+"""Hand-overs: others continue the targets of a replica immediately, without waiting for the end of its lease."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from exporter.domain.replicas import choose_owners, without_replica
 from exporter.store.postgresql import leases
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from exporter.domain.epoch_memory import EpochMemory
+    from exporter.domain.replicas import TargetRow
     from exporter.store.postgresql.session import Transaction
 
 
@@ -26,3 +29,9 @@ def leave(transaction: Transaction, replica: str, epochs: EpochMemory) -> None:
     for key in sorted(locked):
         leases.hand_over(transaction, members.targets[key], successors.get(key))
     leases.delete_replica(transaction, replica)
+
+
+def pass_on(transaction: Transaction, rows: Sequence[TargetRow], successors: Mapping[str, str]) -> None:
+    """Hand over targets, each to its successor if it has one."""
+    for row in rows:
+        leases.hand_over(transaction, row, successors.get(row.key))

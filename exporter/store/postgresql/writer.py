@@ -127,7 +127,7 @@ class Writer:
             self._session.close()
             return
         self._stopped.wait(timeout)
-        if lost := self.coordinator.unwritten_sources():
+        if lost := sum(each.unwritten_sources() for each in self.coordinator.partitions.values()):
             error = self.error or self._rejection or "the database did not respond in time"
             logger.error("last changes not written", data_sources=lost, error=error)
 
