@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -38,6 +39,8 @@ MAX_LABEL_VALUE = 256
 MAX_NAME = 1000
 MAX_TAG_KEY = 128  # the limit of AWS
 MIN_INTERVAL = 0.1  # seconds
+MAX_PORT = 65535
+_HOST = re.compile(r"(?:\[[^\]\[]+\]|[^:\]\[]*)(?::(?P<port>[0-9]{1,5})?)?")
 
 
 class Pairs(Mapping[str, str]):
@@ -98,7 +101,16 @@ def _database_url(url: str) -> str:
     # libpq would take a part of the password for the host or the port, and quote it in its errors.
     if parts.netloc.count("@") > 1 or "@" in parts.path:
         raise ValueError("the user or the password has characters such as @ and /: write them as %40 and %2F")
+    before, at, after = url.partition("://")[2].partition("@")
+    hosts = re.split("[/?]", after if at and "/" not in before else before)[0]
+    if not all(map(_is_host, hosts.split(","))):
+        raise ValueError("a port is not valid: write HOST:5432, and : and / in a password as %3A and %2F")
     return url
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and int(found["port"] or 1) in range(1, MAX_PORT + 1)
 
 
 def _never_or_interval(seconds: float) -> float:

@@ -44,6 +44,7 @@ INVALID = invalid_configs("bad_configs.txt")
 
 # A JSON schema cannot express these: they concern YAML itself, the range of a duration, or two values at once.
 BEYOND_A_SCHEMA = {
+    "a port of a database that does not exist",
     "an interval of document counts that is neither never nor possible",
     "a YAML tag on a section",
     "a YAML tag on an empty value",

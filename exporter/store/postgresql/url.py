@@ -43,11 +43,11 @@ class DatabaseSettings:
     @property
     def address(self) -> str:
         """The URL without password and parameters, for readers."""
-        head = self.url.split("?", 1)[0]
-        scheme, _, rest = head.partition("://")
-        credentials, at, host = rest.rpartition("@")
-        user = credentials.split(":", 1)[0]
-        return f"{scheme}://{user}{at}{host}"
+        scheme, _, rest = self.url.partition("://")
+        credentials, at, place = rest.partition("@")
+        if not at or "/" in credentials:  # a URL without credentials, as libpq reads it
+            return f"{scheme}://{rest.partition('?')[0]}"
+        return f"{scheme}://{credentials.partition(':')[0]}@{place.partition('?')[0]}"
 
 
 def connection_parameters(settings: DatabaseSettings, token: PasswordSource) -> dict[str, Any]:

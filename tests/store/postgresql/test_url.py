@@ -40,5 +40,7 @@ def test_the_address_has_neither_password_nor_parameters() -> None:
         "postgresql://exporter:hunter2@db:5432/exporter?password=hunter2": "postgresql://exporter@db:5432/exporter",
         "postgresql://db/exporter": "postgresql://db/exporter",
         "postgresql:///exporter?host=/run/postgresql": "postgresql:///exporter",
+        "postgresql://exporter:hunter?2@db/exporter": "postgresql://exporter@db/exporter",
+        "postgresql://db?user=exporter": "postgresql://db",
     }
     assert {url: DatabaseSettings(url).address for url in urls} == urls
