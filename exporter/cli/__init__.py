@@ -16,7 +16,7 @@ from exporter.cli.arguments import parse
 from exporter.cli.log_sink import LogSink
 from exporter.cli.output import ClosedStdoutError
 from exporter.cli.signals import SIGNAL_EXIT_BASE
-from exporter.cli.standard_streams import buffer_stdout, occupy_closed_streams, unbuffered
+from exporter.cli.standard_streams import occupy_closed_streams, prepare_stdout, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _log_error(error: ExporterError) -> None:
 def run() -> None:
     """Run as the console script `qbusiness-exporter`."""
     occupy_closed_streams()
-    buffer_stdout()
+    prepare_stdout()
     logs.log_uncaught_exceptions()
     # SIGTERM raises SystemExit, so that `finally` blocks remove the temporary file of --output and unlock the state.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(SIGNAL_EXIT_BASE + number))

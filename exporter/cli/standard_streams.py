@@ -8,7 +8,7 @@ from io import RawIOBase
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from io import BufferedIOBase
+    from io import BufferedIOBase, TextIOWrapper
     from typing import TextIO
 
 STDERR = 2  # the last of the three standard descriptors
@@ -28,15 +28,17 @@ def occupy_closed_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def buffer_stdout() -> None:
-    """Open sys.stdout with a buffer if PYTHONUNBUFFERED has removed it.
+def prepare_stdout() -> None:
+    """Write UTF-8 to sys.stdout in any locale, and open it with a buffer if PYTHONUNBUFFERED has removed that.
+
+    YAML, JSON and metrics are UTF-8 by definition, and the names in AWS may have characters that a locale lacks.
 
     Without a buffer, Python ignores that the kernel has written only a part of the output. Example: a disk becomes full
     during `export > metrics.prom`. The file would end in the middle of a line, and the command would report success.
     """
     if isinstance(sys.stdout.buffer, RawIOBase):
-        stdout, encoding = sys.stdout.fileno(), sys.stdout.encoding
-        sys.stdout = os.fdopen(stdout, "w", closefd=False, encoding=encoding, errors=sys.stdout.errors)
+        sys.stdout = os.fdopen(sys.stdout.fileno(), "w", closefd=False)
+    cast("TextIOWrapper", sys.stdout).reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def unbuffered(stream: TextIO) -> RawIOBase | BufferedIOBase:

@@ -190,3 +190,16 @@ def test_what_the_service_of_the_source_does_not_have_is_an_error(
         done = run(endpoint, tmp_path, "documents", "--data-source", "A" * 10, *arguments, text=text)
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_output_is_utf_8_in_any_locale(service: SimulatedEndpoint, tmp_path: Path, unbuffered: str) -> None:
+    """A locale of an old host has few characters, and JSON and YAML are UTF-8 anyway."""
+    source = service.fleet.applications[0].indexes[0].data_sources[3]
+    source.documents = [SimulatedDocument("報告.pdf")]
+    (tmp_path / "config.yaml").write_text(settings(service, {}))
+    command = [sys.executable, "-m", "exporter", "documents", "--data-source", source.id]
+    variables = {**environment(service), "PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "報告.pdf\n" in done.stdout.decode("utf-8")
