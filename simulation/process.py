@@ -10,7 +10,7 @@ from exporter.app.dependencies import Overrides
 from exporter.app.exporter import Exporter
 from exporter.app.state import LocalState
 from exporter.cli.config_files import Configuration
-from exporter.cli.serve import reload
+from exporter.cli.serve import Reloader
 from exporter.exposition import ExpositionCache
 from exporter.metrics.telemetry import Telemetry
 from simulation.aws_client import VirtualAwsClient
@@ -123,7 +123,7 @@ class Process:
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Reload the program with another configuration; return the problems of the reload."""
         config = config_of({**settings, "state": {"path": str(self.state_file)}})
-        return reload(self.exporter, lambda: Configuration(config, (), "simulated"))
+        return Reloader(lambda: Configuration(config, (), "simulated")).reload(self.exporter)
 
     def stop(self, stopped: Callable[[], None]) -> None:
         """Stop the program in a thread, and call back when it has stopped."""

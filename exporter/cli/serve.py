@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -59,11 +60,12 @@ def serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # a signal that arrived before is delivered now
     loaded.log_warnings()
     web_config = loaded.web_config
+    reloader = Reloader(reread, web_config)
     exporter = Exporter(
         loaded.config,
         _listen_addresses(arguments),
         arguments.web_telemetry_path,
-        lambda: reload(exporter, reread, web_config),
+        lambda: reloader.reload(exporter),
         web_config=web_config,
         address=PublicAddress.of(arguments.web_external_url, arguments.web_route_prefix, arguments.grafana_url),
         telemetry=Telemetry(revision(), log_lines_dropped=arguments.log_sink.dropped),
@@ -80,7 +82,7 @@ def serve(
             logger.info("listening", scheme=exporter.web.scheme, address=address)
         started(exporter.web)
         while signals.wait() == signal.SIGHUP:
-            reload(exporter, reread, web_config)
+            reloader.reload(exporter)
         logger.info("stopping")
     finally:
         exporter.stop()
@@ -94,28 +96,39 @@ def _listen_addresses(arguments: Namespace) -> Sequence[str | socket]:
     return arguments.web_listen_address or [DEFAULT_ADDRESS]
 
 
-def reload(
-    exporter: Exporter, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None
-) -> list[str]:
-    """Read and apply the configuration again. If that fails, keep the previous one and return the problems.
+class Reloader:
+    """Reads and applies the configuration again, for SIGHUP and for requests."""
 
-    Errors in the web config keep the previous configuration too.
-    """
-    try:
-        loaded = reread()
-        if web_config and (web_problems := web_config.check(reports_problems=True)):
-            raise ConfigError(web_problems)  # noqa: TRY301 (handled like the errors of the other file)
-        exporter.apply(loaded.config)
-    except ConfigError as error:
-        problems = [str(problem) for problem in error.problems]
-    except ExporterError as error:
-        problems = [str(error)]
-    else:
+    def __init__(self, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None) -> None:
+        self._reread = reread
+        self._web_config = web_config
+        # Without this lock, a reload that has read an older file could be applied after one that has read a newer one.
+        self._lock = threading.Lock()
+
+    def reload(self, exporter: Exporter) -> list[str]:
+        """Reload. If that fails, keep the previous configuration and return the problems.
+
+        Errors in the web config keep the previous configuration too.
+        """
+        with self._lock:
+            problems = self._apply(exporter)
+            if problems:
+                exporter.telemetry.config_rejected()
+            for problem in problems:
+                logger.error("configuration reload failed, keeping the previous one", problem=problem)
+            return problems
+
+    def _apply(self, exporter: Exporter) -> list[str]:
+        try:
+            loaded = self._reread()
+            if self._web_config and (web_problems := self._web_config.check(reports_problems=True)):
+                raise ConfigError(web_problems)  # noqa: TRY301 (handled like the errors of the other file)
+            exporter.apply(loaded.config)
+        except ConfigError as error:
+            return [str(problem) for problem in error.problems]
+        except ExporterError as error:
+            return [str(error)]
         exporter.config_file = loaded.file
         exporter.telemetry.config_loaded(exporter.host.time())
         loaded.log_warnings()
         return []
-    exporter.telemetry.config_rejected()
-    for problem in problems:
-        logger.error("configuration reload failed, keeping the previous one", problem=problem)
-    return problems

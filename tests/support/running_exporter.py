@@ -12,7 +12,7 @@ import yaml
 
 from exporter.app.exporter import Exporter
 from exporter.cli.config_files import Configuration
-from exporter.cli.serve import reload
+from exporter.cli.serve import Reloader
 from exporter.config.load import parse
 from exporter.metrics.telemetry import Telemetry
 from tests.support.harness import TIMEOUT, Scrape, eventually
@@ -42,7 +42,7 @@ class RunningExporter:
         self.exporter = Exporter(
             self._config,
             ["127.0.0.1:0"],
-            reload=lambda: reload(self.exporter, lambda: Configuration(self._config, (), "test")),
+            reload=lambda: Reloader(lambda: Configuration(self._config, (), "test")).reload(self.exporter),
             telemetry=Telemetry(process_metrics=False),
         )
         self.exporter.start()
