@@ -1,4 +1,4 @@
-"""The protocol of a service without sockets: botocore's serializer and parser for its operations."""
+"""The protocol of a service without sockets: botocore's serializer for its operations, and the exporter's parsers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import unquote
 from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from botocore.parsers import ResponseParserFactory
 from botocore.serialize import create_serializer
 
+from exporter.aws.response_parsers import UnparsedResponses
 from exporter.simulator.wire import Request
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class ServiceProtocol:
         self.event_name = self.model.service_id.hyphenize()
         protocol = self.model.resolved_protocol
         self._serializer = create_serializer(protocol, include_validation=False)
-        parsers = ResponseParserFactory()
-        parsers.set_parser_defaults(timestamp_parser=lambda value: value)  # as in exporter.aws.client
-        self._parser = parsers.create_parser(protocol)
+        self._parser = UnparsedResponses().create_parser(protocol)
         self._signing_name = service.iam
 
     def request(self, operation: OperationModel, arguments: dict[str, Any]) -> Request:
@@ -58,7 +56,7 @@ class ServiceProtocol:
         return replace(request, headers={**request.headers, "authorization": authorization})
 
     def parse(self, operation: OperationModel, http: dict[str, Any]) -> dict[str, Any]:
-        """Return a response as botocore parses it."""
+        """Return a response as the exporter's client parses it."""
         parsed: dict[str, Any] = self._parser.parse(http, cast("StructureShape", operation.output_shape))
         return parsed
 
