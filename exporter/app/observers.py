@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.aws import CredentialObserver, has_no_response, is_denied, is_throttled, was_authorized
+from exporter.aws import (
+    CredentialObserver,
+    has_no_response,
+    is_denied,
+    is_from_proxy,
+    is_throttled,
+    was_authorized,
+)
 from exporter.errors import Reason, StoppedError
 
 if TYPE_CHECKING:
@@ -103,6 +110,8 @@ class RequestRecorder:
             self._reachability.report_up(subject, is_poll=is_poll)
         elif authorized is None:
             return  # it obtains credentials, which have their own observer
+        elif is_from_proxy(code):
+            self._reachability.report_unknown(error)
         elif has_no_response(code):
             self._reachability.report_no_response(subject, error)
         elif not is_denied(code):

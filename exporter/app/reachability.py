@@ -71,6 +71,11 @@ class Reachability:
         """Record why AWS rejects the credentials, or why there are none."""
         self._report(is_up=False, error=error)
 
+    def report_unknown(self, error: str) -> None:
+        """Record an error that is not from AWS. It does not show whether the target is up."""
+        if not self.is_up:
+            self._report(is_up=False, error=error)
+
     def report_no_response(self, subject: str, error: str) -> None:
         """Record why a request had no response, unless only its subject may be affected."""
         if not self._is_doubtful(subject):

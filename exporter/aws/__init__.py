@@ -2,7 +2,7 @@
 
 from exporter.aws.client import AwsClient
 from exporter.aws.credentials import CredentialObserver
-from exporter.aws.errors import has_no_response, is_denied, is_throttled, was_authorized
+from exporter.aws.errors import has_no_response, is_denied, is_from_proxy, is_throttled, was_authorized
 from exporter.aws.hooks import RequestObserver
 from exporter.aws.target_name import (
     require_different_names,
@@ -18,6 +18,7 @@ __all__ = [
     "RequestObserver",
     "has_no_response",
     "is_denied",
+    "is_from_proxy",
     "is_throttled",
     "require_different_names",
     "require_profile",

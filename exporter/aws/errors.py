@@ -97,12 +97,22 @@ def was_authorized(operation: str, code: str) -> bool | None:
     """Return whether AWS responded to an attempt and authorized it; None for one that obtains credentials."""
     if operation in TOKEN_OPERATIONS:
         return None
-    return not has_no_response(code) and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
+    is_answered = not has_no_response(code) and not is_from_proxy(code)
+    return is_answered and _REASON_BY_CODE.get(code) not in _UNAUTHORIZED
 
 
 def has_no_response(code: str) -> bool:
     """Return whether an attempt ended without a response."""
     return code in {"timeout", "connection"}
+
+
+def is_from_proxy(code: str) -> bool:
+    """Return whether the code of an attempt is the HTTP status of an error without a code of AWS.
+
+    Something between the exporter and AWS sends such a response, so it does not show that AWS authorized the request.
+    """
+    is_error = code.isdecimal() and int(code) >= HTTPStatus.MULTIPLE_CHOICES
+    return is_error and code not in _THROTTLED_CODES | _ACCESS_DENIED_CODES | _CREDENTIALS_CODES
 
 
 @contextmanager

@@ -120,6 +120,24 @@ def test_a_target_is_up_while_only_a_permission_that_may_be_missing_is_denied(
 
 
 @pytest.mark.parametrize(
+    ("codes", "is_up"),
+    [
+        (["503"], False),
+        (["503", "InternalServerException"], True),
+        (["200", "503"], True),
+        (["timeout", "503"], False),
+    ],
+)
+def test_an_error_of_a_proxy_does_not_change_whether_a_target_is_up(codes: list[str], *, is_up: bool) -> None:
+    """It does not come from AWS, so the request was not authorized. A target is down until one is."""
+    rig = RecorderRig()
+    for code in codes:
+        rig.recorder.finished(JOBS, code, 0.1)
+    assert rig.reachability.is_up is is_up
+    assert bool(rig.reachability.last_error) is not is_up
+
+
+@pytest.mark.parametrize(
     ("attempts", "is_up"),
     [
         ([(LISTING, "200"), (LISTING, "AccessDeniedException")], False),
