@@ -77,7 +77,9 @@ class Exporter:
         self._status = StatusDocument(
             published.all_sources, published.all_containers, self._health, settings.assessment
         )
-        self._renderer = RenderAhead(self.page, self._status, self.host, self._stopping)
+        self._renderer = RenderAhead(
+            self.page, self._status, self.host, self._stopping, lambda: bool(self._targets.starting())
+        )
         self._web_config = web_config
         http, page, status = self.telemetry.http, self.page, self._status
         services = AppServices(

@@ -18,6 +18,7 @@ from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from exporter.app.dependencies import SharedServices
     from exporter.app.settings import TargetSettings
@@ -107,8 +108,12 @@ class RunningTargets:
         if unreadable := self.unreadable():
             name = min(unreadable)
             return f"target {name} is not polled: its state cannot be read ({unreadable[name]})"
-        missing = self._state.owned(self.configured).keys() - {target.name for target in self.current}
-        return f"target {min(missing)} is being started" if missing else None
+        starting = self.starting()
+        return f"target {min(starting)} is being started" if starting else None
+
+    def starting(self) -> AbstractSet[str]:
+        """Return the names of the targets that this process owns and does not run yet."""
+        return self._state.owned(self.configured).keys() - {target.name for target in self.current}
 
     def unreadable(self) -> Mapping[str, str]:
         """Return the errors of the targets that are not polled because their state cannot be read."""
