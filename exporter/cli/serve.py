@@ -81,12 +81,32 @@ def serve(
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             logger.info("listening", scheme=exporter.web.scheme, address=address)
         started(exporter.web)
-        while signals.wait() == signal.SIGHUP:
-            reloader.reload(exporter)
+        wait_for_stop(signals, lambda: reloader.reload(exporter))
         logger.info("stopping")
     finally:
         exporter.stop()
     return 0
+
+
+def wait_for_stop(signals: SignalReceiver, reload: Callable[[], object]) -> None:
+    """Reload on each SIGHUP, until another signal arrives.
+
+    Reloads run in a thread, so that a stop does not wait for one. Example: a configuration file is on a file system
+    that does not respond.
+    """
+    requested = threading.Event()
+    threading.Thread(target=_reload_on_request, args=(requested, reload), name="reload", daemon=True).start()
+    while signals.wait() == signal.SIGHUP:
+        requested.set()
+
+
+def _reload_on_request(requested: threading.Event, reload: Callable[[], object]) -> None:
+    while requested.wait():
+        requested.clear()
+        try:
+            reload()
+        except Exception:
+            logger.exception("configuration reload failed with an unexpected exception")
 
 
 def _listen_addresses(arguments: Namespace) -> Sequence[str | socket]:

@@ -36,8 +36,8 @@ class SignalReceiver:
     def wait(self) -> int:
         """Wait for the next signal and return its number.
 
-        A signal that has arrived several times is returned once. Example: many SIGHUP and then SIGTERM arrive during a
-        reload. One more reload covers all of the SIGHUP, and SIGTERM does not wait for it.
+        A signal that has arrived several times is returned once. Example: many SIGHUP and then SIGTERM arrive during
+        the start. One reload covers all of the SIGHUP, and SIGTERM does not wait for it.
         """
         self._receive(None)
         number = min(self._arrived, key=self._numbers.index)
