@@ -7,6 +7,7 @@ the right type, is ignored, with a warning if the operator should know.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 # A time outside these years is wrong. A time in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
@@ -42,9 +44,9 @@ def text(raw: Mapping[str, Any], name: str) -> str:
 
 
 def integer(raw: Mapping[str, Any], name: str) -> int | None:
-    """Return a member that is an integer; raise ProviderError for a fraction."""
-    found = member(raw, name, int, float)
-    if isinstance(found, float) and found.is_integer():
+    """Return a member that is an integer, or one as text or with a fraction of zero; raise ProviderError otherwise."""
+    found = member(raw, name, int, float, str)
+    if (isinstance(found, float) and found.is_integer()) or (isinstance(found, str) and _INTEGER.fullmatch(found)):
         return int(found)
     checked: int | None = member(raw, name, int)
     return checked

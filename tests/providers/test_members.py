@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.providers.members import seconds
+from exporter.errors import ProviderError
+from exporter.providers.members import integer, seconds
 from tests.support.builders import NOON
 
 if TYPE_CHECKING:
@@ -50,3 +51,18 @@ def test_text_that_is_no_time_is_ignored_with_a_warning(value: str) -> None:
     warnings: list[str] = []
     assert seconds({"startedAt": value}, "startedAt", warnings, owner="job 1") is None
     assert warnings == [f"startedAt {value!r} of job 1 is not a time between 2000 and now"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(720135, 720135), ("720135", 720135), (5.0, 5), ("0", 0), (None, None)]
+)
+def test_an_integer_may_be_text(value: object, expected: int | None) -> None:
+    """Amazon Q Business returns the counts of sync jobs as text, and may do so for others."""
+    assert integer({"units": value}, "units") == expected
+
+
+@pytest.mark.parametrize("value", [5.5, "5.5", "many", "", True, [], float("nan"), "9" * 5000])
+def test_what_is_not_an_integer_is_an_error(value: object) -> None:
+    """A fraction is not rounded, because it shows that the member has another meaning."""
+    with pytest.raises(ProviderError, match="malformed response: expected int"):
+        integer({"units": value}, "units")
