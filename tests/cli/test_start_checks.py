@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.cli import main
+from tests.support.harness import lasting_port
 from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ def test_an_address_in_use_is_no_problem(capsys: pytest.CaptureFixture[str]) -> 
     """Most often, the exporter whose configuration is checked uses it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert problems(capsys, f"--web.listen-address=127.0.0.1:{listener.getsockname()[1]}") == []
+
+
+@pytest.mark.parametrize("first", ["127.0.0.1", ""])
+def test_addresses_that_conflict_are_a_problem(capsys: pytest.CaptureFixture[str], first: str) -> None:
+    """The second one would be in use by the program itself."""
+    port = lasting_port()
+    flags = [f"--web.listen-address={host}:{port}" for host in (first, "127.0.0.1")]
+    (problem,) = problems(capsys, *flags)
+    assert problem.startswith(f"cannot listen on 127.0.0.1:{port}: address already in use")
 
 
 @pytest.mark.parametrize(

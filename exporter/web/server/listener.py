@@ -40,13 +40,23 @@ def listen(addresses: Sequence[Address | socket.socket]) -> list[socket.socket]:
 
 
 def check_addresses(texts: Sequence[str]) -> None:
-    """Raise StartupError if an address is not valid or not available. An address in use is accepted."""
-    for address in map(parse_address, texts):
-        try:
-            _listen(address).close()
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise _unavailable(address, error) from error
+    """Raise StartupError if an address is not valid or not available. One that another program uses is accepted."""
+    with ExitStack() as opened:
+        for address in map(parse_address, texts):
+            try:
+                opened.enter_context(_listen(address))
+            except OSError as error:
+                opened.close()
+                if error.errno != errno.EADDRINUSE or _is_free(address):  # then it conflicts with an earlier address
+                    raise _unavailable(address, error) from error
+
+
+def _is_free(address: Address) -> bool:
+    try:
+        _listen(address).close()
+    except OSError:
+        return False
+    return True
 
 
 def _listen_or_explain(address: Address) -> socket.socket:
