@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from exporter.domain.target_identity import provisional_key, target_identity
+from exporter.errors import StartupError
 from exporter.store import codec
 from exporter.store.row_changes import KEY_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from exporter.store.row_changes import Row
 
 StateRows = Mapping[str, Sequence["Row"]]
 """The rows of each table."""
 
+_REMEDY = "run this release of the exporter with the file until it is ready, then stop it and copy the file"
 _ACCOUNT, _WATCHED_SINCE = "account/", "watched since/"
 
 
@@ -30,11 +32,16 @@ def split_by_target(rows: StateRows) -> Mapping[str, StateRows]:
     """Return the rows of each target of a state file, by the key of the target in a shared database.
 
     A state file does not have the target of every row. Rows without one become part of each target. The target that
-    watches the data source continues with it, and the others remove it after a month.
+    watches the data source continues with it, and the others remove it after a month. Raise StartupError if the file
+    does not have the key that replicas would use for a data source, because they would not find its counts.
     """
-    owners = {key: _target_of(text) for key, text in rows["data_source"]}
     identities = (key.removeprefix(_WATCHED_SINCE) for key, _ in rows["target"] if key.startswith(_WATCHED_SINCE))
-    targets = sorted({*owners.values(), *(identity for identity in identities if identity.count("/") == 2)})  # noqa: PLR2004
+    known = {identity for identity in identities if identity.count("/") == 2}  # noqa: PLR2004
+    accounts = accounts_of(rows)
+    owners = {key: _target_of(text, accounts, known) for key, text in rows["data_source"]}
+    targets = sorted({*owners.values(), *known})
+    if rows["source"] and not targets:
+        raise StartupError(f"the state file lacks the targets of its data sources: {_REMEDY}")
     split: dict[str, dict[str, list[Row]]] = {target: {table: [] for table in KEY_COLUMNS} for target in targets}
     for table in KEY_COLUMNS:
         for row in rows[table]:
@@ -60,9 +67,15 @@ def merge_targets(targets: Iterable[StateRows]) -> StateRows:
     return {table: list(found.values()) for table, found in merged.items()}
 
 
-def _target_of(text: str) -> str:
+def _target_of(text: str, accounts: Mapping[str, str], known: Collection[str]) -> str:
     saved = codec.load_saved_source(text)
     source, location = saved.source, saved.location
-    if location is None or not location.account:
+    service = source.id.service.name
+    if location and location.account:
+        return target_identity(service, location.account, location.region)
+    if source.target not in accounts:
         return provisional_key(source.target)
-    return target_identity(source.id.service.name, location.account, location.region)
+    found = [identity for identity in known if identity.startswith(f"{service}/{accounts[source.target]}/")]
+    if len(found) != 1:
+        raise StartupError(f"the state file lacks the region of target {source.target}: {_REMEDY}")
+    return found[0]

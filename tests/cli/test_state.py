@@ -22,7 +22,7 @@ from exporter.store.row_changes import KEY_COLUMNS
 from exporter.store.state_tables import StateTables
 from tests.support.builders import NOON, make_source
 from tests.support.program_process import run_command
-from tests.support.state_files import make_history, open_copy, open_store
+from tests.support.state_files import make_history, open_copy, open_store, run_sql
 from tests.support.stepped_replica import SteppedReplica, key, target
 from tests.support.stores import PostgreSqlBackend
 
@@ -95,6 +95,32 @@ def test_a_file_continues_with_the_state_of_replicas(file: str, database: str, t
             assert store.history(KEYS[name]) == before.history(KEYS[name])
         assert store.saved_sources("t2", None) == before.saved_sources("t2", None)
         assert (store.account("t1"), store.name("application/a")) == ("000000000001", "intranet \x00 ü")
+
+
+@pytest.mark.parametrize(
+    ("missing", "problem"),
+    [
+        ("DELETE FROM data_source; DELETE FROM target", "lacks the targets of its data sources: run this release"),
+        ("UPDATE data_source SET state = json_remove(state, '$.location')", "lacks the region of target t1: run this"),
+    ],
+)
+def test_a_file_of_an_earlier_release_without_targets_is_refused(
+    file: str, database: str, missing: str, problem: str
+) -> None:
+    """Replicas would look for the counts under other keys, and start over."""
+    run_sql(file, "DELETE FROM target WHERE key LIKE 'watched since/%'")
+    run_sql(file, missing)
+    done = copy(file, database)
+    assert (done.returncode, problem in done.stderr) == (1, True), done.stderr
+
+
+def test_a_region_that_only_the_identity_has_is_used(file: str, database: str) -> None:
+    """An earlier release saved data sources without their account and region."""
+    run_sql(file, "UPDATE data_source SET state = json_remove(state, '$.location')")
+    assert copy(file, database).returncode == 0
+    with SteppedReplica(database, "a", target(1)) as replica:
+        assert replica.beat() == {key(1)}
+        assert replica.partition(1).history(KEYS["first"]) == make_history(1)
 
 
 def test_a_destination_that_has_state_is_refused(file: str, database: str, tmp_path: Path) -> None:
