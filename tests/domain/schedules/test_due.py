@@ -30,9 +30,10 @@ def history_of(*starts: float) -> SourceHistory:
         (MIDNIGHT, [MIDNIGHT - DAY], True),
         (MIDNIGHT + 600, [MIDNIGHT - DAY], True),
         (MIDNIGHT + 600, [MIDNIGHT - DAY, MIDNIGHT + 120], False),
-        (MIDNIGHT + 600, [MIDNIGHT - 5], False),  # early within the precision of the schedule
-        (MIDNIGHT + 600, [MIDNIGHT - HOUR], True),  # started by hand, an hour before the firing
-        (MIDNIGHT + 2 * HOUR, [MIDNIGHT - DAY], False),  # the period in which it is due is over
+        (MIDNIGHT + 600, [MIDNIGHT - 60], False),  # early within the precision of the schedule
+        (MIDNIGHT + 600, [MIDNIGHT - 61], True),  # started manually before the firing
+        (MIDNIGHT + HOUR - 1, [MIDNIGHT - DAY], True),
+        (MIDNIGHT + HOUR, [MIDNIGHT - DAY], False),  # the period in which it is due is over
         (MIDNIGHT + 600, [], False),  # never synced: AWS ignores the schedule until the first sync
     ],
 )
