@@ -105,7 +105,7 @@ def test_a_source_found_days_later_counts_from_when_its_target_was_first_watched
     """A job that was in progress then counts if it has ended since; one that had ended does not."""
     since = NOON - 2 * DAY
     before = [make_job(f"b{n}", started=since - DAY / 2 - n * HOUR, lasted=600) for n in range(60)]
-    long = make_job("long", started=since - 30 * HOUR, lasted=31 * HOUR)
+    long = make_job("long", started=since - 6 * DAY, lasted=6 * DAY + HOUR)
     later = [make_job(f"l{n}", "FAILED", started=since + 60 + n * HOUR, lasted=600) for n in range(47)]
     listing = FakeListing([*later, long, *before], order, time_filter)
     watched = SourceHistory(watched_since=since, as_of=since)
@@ -311,6 +311,16 @@ def test_a_reread_that_starts_with_old_jobs_does_not_stop_early() -> None:
     listing.jobs.append(make_job("newer", started=NOON + 7 * HOUR, lasted=60))
     listing.now = NOON + 8 * HOUR
     assert fold(history, read_full(listing, POLICY.window, history), POLICY).completed == {"SUCCEEDED": 2}
+
+
+def test_a_job_that_is_listed_late_is_counted_by_the_next_poll() -> None:
+    """It may have started up to five minutes before the newest known job."""
+    listing = FakeListing(hourly(40))
+    history = initial_poll(listing)
+    newest = max(job.started for job in listing.jobs)
+    listing.jobs.append(make_job("late", started=newest - 299, lasted=NOON - newest + 300))
+    listing.now = NOON + 300
+    assert poll(listing, history).completed == {"SUCCEEDED": 1}
 
 
 def test_a_full_reread_finds_a_job_that_other_polls_missed() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from exporter.domain.counting.history import CHECKPOINT_INTERVAL, fold, newly_ended, rebucket
+from exporter.domain.counting.history import fold, newly_ended, rebucket
 from exporter.domain.counting.source_history import PollData
 from exporter.domain.counting.tracked_job import CountState
 from exporter.domain.model import DOCUMENT_KINDS, TERMINAL, DocumentCounts, SyncJob
@@ -205,8 +205,8 @@ def test_a_poll_without_news_returns_the_same_history() -> None:
     job = make_job(started=NOON - HOUR)
     history = fold_polls(make_poll(job))
     assert fold(history, make_poll(job, at=NOON + 300), POLICY) is history
-    later = fold(history, make_poll(job, at=NOON + CHECKPOINT_INTERVAL), POLICY)
-    assert later == replace(history, as_of=NOON + CHECKPOINT_INTERVAL)
+    assert fold(history, make_poll(job, at=NOON + HOUR - 1), POLICY) is history
+    assert fold(history, make_poll(job, at=NOON + HOUR), POLICY) == replace(history, as_of=NOON + HOUR)
 
 
 def test_new_buckets_reset_the_histograms() -> None:
