@@ -145,11 +145,10 @@ class Coordinator:
 
     def _reload(self, partition: Partition, row: TargetRow) -> None:
         """Continue with the rows of an owned target into which a replica has merged those of another one."""
-        if merged := self._loader.load(row):
+        merged = self._loader.load(row)
+        self._lose(partition, "state of the target read again")
+        if merged:
             self.partitions = {**self.partitions, row.key: merged}
-            partition.close()
-        else:
-            self._lose(partition, "state of the target unreadable")
 
     def _lose(self, partition: Partition, event: str) -> None:
         partition.close()

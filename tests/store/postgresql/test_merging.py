@@ -24,8 +24,9 @@ def test_two_targets_of_one_account_keep_all_counts(database: str) -> None:
         second.save_name("application/b", "intranet")
         a.commit_all()
         first.save_account("first", ACCOUNT, key(1))
+        a.coordinator.leaving = {key(1): "b"}
         second.save_account("second", ACCOUNT, key(1))
-        assert a.owned == {key(1)}
+        assert (a.owned, a.coordinator.leaving) == ({key(1)}, {})
         both = a.partition()
         assert (both.history(KEY), both.history(OTHER_KEY)) == (make_history(2), make_history(3))
         assert both.name("application/b") == "intranet"
