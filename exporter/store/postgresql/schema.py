@@ -49,6 +49,16 @@ def prepare(session: Session) -> None:
     session.run(_prepare)
 
 
+def prepare_to_write(session: Session) -> None:
+    """Create or migrate the tables, and check the rights on them; raise RefusedError if a replica cannot use them."""
+
+    def work(transaction: Transaction) -> None:
+        _prepare(transaction)
+        _check_tables(transaction)
+
+    session.run(work)  # one transaction, because each one takes seconds over a slow network
+
+
 def _prepare(transaction: Transaction) -> None:
     _check_server(transaction)
     exists = transaction.execute("SELECT to_regclass('exporter_schema') IS NOT NULL")[0][0]
@@ -63,7 +73,7 @@ def _prepare(transaction: Transaction) -> None:
     _migrate(transaction)
 
 
-def check_tables(transaction: Transaction) -> None:
+def _check_tables(transaction: Transaction) -> None:
     """Raise RefusedError if a table is missing, or if the role may not change its rows."""
     for table in _TABLES:
         rights = ", ".join(f"has_table_privilege(to_regclass('{table}'), '{right}')" for right in _RIGHTS)

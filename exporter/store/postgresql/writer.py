@@ -12,7 +12,7 @@ from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
 from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.retention import Retention
-from exporter.store.postgresql.schema import check_tables, prepare
+from exporter.store.postgresql.schema import prepare_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,8 +106,7 @@ class Writer:
 
     def open(self) -> None:
         """Connect, and create or migrate the tables. Raise RefusedError or UnavailableError."""
-        prepare(self._session)
-        self._session.run(check_tables)
+        prepare_to_write(self._session)
         self._is_prepared = True
 
     def start(self) -> None:
