@@ -55,7 +55,8 @@ def decode_token(token: str | None, listing: str, now: float) -> PageCursor:
         raise validation_error("nextToken", "The token is invalid") from None
     if signature != _signature(text, listing):
         raise validation_error("nextToken", "The token is not valid for this request")
-    return cursor._replace(offset=cursor.offset + _OFFSETS.get(prefix, 0))
+    as_of = min(cursor.as_of, now)  # a stale replica lacks jobs that had started when the first page was requested
+    return cursor._replace(offset=cursor.offset + _OFFSETS.get(prefix, 0), as_of=as_of)
 
 
 def page_of(items: Sequence[Item], cursor: PageCursor, size: int, listing: str) -> tuple[Sequence[Item], str | None]:

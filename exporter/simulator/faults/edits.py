@@ -138,7 +138,7 @@ JOB_EDITS: dict[str, JobEdit] = {
     "contradicting": _contradict,
     "unknown_status": _set_members(status="PAUSED"),
     "unknown_error_code": _edit_jobs(
-        lambda job: {"error": {"errorCode": "Gremlins"}} if job["status"] == "FAILED" else {}
+        lambda job: {"error": {"errorCode": "Gremlins"}} if job.get("status") == "FAILED" else {}
     ),
     "milliseconds": _edit_times(lambda seconds: seconds * 1000),
     "in_the_future": _edit_times(lambda seconds: seconds + 10 * YEAR),
