@@ -119,7 +119,8 @@ class Coordinator:
         if seen is None or seen.epoch < mine.epoch:
             self._assert(partition, seen)
         elif seen.epoch > mine.epoch and seen.owner == mine.owner:
-            self._reload(partition, seen)
+            was_asserted = seen.epoch == partition.claimed_epoch  # the response was lost, and the rows are still old
+            (self._assert if was_asserted else self._reload)(partition, seen)
         elif seen.epoch > mine.epoch or seen.owner != mine.owner:
             self._lose(partition, "target lost to another replica")
         else:
@@ -134,6 +135,7 @@ class Coordinator:
         Otherwise the previous owner would continue from a state that lacks everything counted since then.
         """
         claimed = replace(partition.row, epoch=partition.row.epoch + 1)
+        partition.claimed_epoch = claimed.epoch
         row = self._session.run(lambda transaction: leases.own(transaction, claimed, seen.epoch if seen else 0))
         if row is None:
             self._lose(partition, "target lost to another replica")

@@ -36,6 +36,8 @@ class Partition(TableStore):
         super().__init__()
         self.row = row
         """The row of the target as this replica last wrote it. Only the thread of the writer uses it."""
+        self.claimed_epoch: int | None = None
+        """The epoch with which this replica last asserted the target. Only the thread of the writer uses it."""
         self._writer = writer
         self._is_open = True
         self._has_marker = False

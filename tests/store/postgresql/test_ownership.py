@@ -26,12 +26,16 @@ from exporter.domain.target_identity import ConfiguredTarget
 from exporter.errors import StoppedError
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.acquiring import MAX_UNEXPOSED
+from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.loading import REREAD_INTERVAL
 from exporter.store.postgresql.partition import Partition
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.store.postgresql.session import Transaction
     from exporter.store.state_rows import StateRows
 
 BOTH = (target(1), target(2))
@@ -324,6 +328,39 @@ def test_a_hand_over_that_a_failover_has_lost_is_asserted_again(database: str) -
         let_lapse(database)
         a.beat()
         assert a.partition().history(KEY) == make_history(8)
+
+
+def test_an_assertion_whose_response_is_lost_keeps_the_counts(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database has the new epoch of the owner then, and still the rows from before the failover."""
+    with SteppedReplica(database, "b", target(1)) as b:
+        b.beat()
+        b.partition().commit({KEY: make_history(7)})
+        b.coordinator.hand_over(b.partition())
+        b.beat()
+        owned = b.partition()
+        run(database, "UPDATE target SET epoch = 1, revision = 1")
+        run(database, "DELETE FROM job; UPDATE source SET totals = '{}'")
+
+        original, calls = b.session.run, iter(range(9))
+
+        def run_without_second_response(work: Callable[[Transaction], object]) -> object:
+            result = original(work)
+            if next(calls) == 1:
+                raise UnavailableError("timed out")
+            return result
+
+        monkeypatch.setattr(b.session, "run", run_without_second_response)
+        with pytest.raises(UnavailableError):
+            b.beat()
+        monkeypatch.undo()
+        b.beat()
+        assert b.partition() is owned
+        b.commit_all()
+        assert rows(database)[key(1)][0] == b.id
+    with SteppedReplica(database, "c", target(1)) as c:
+        let_lapse(database)
+        c.beat()
+        assert c.partition().history(KEY) == make_history(7)
 
 
 def test_others_leave_a_target_alone_whose_epoch_fell(database: str) -> None:
