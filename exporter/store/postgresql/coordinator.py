@@ -50,7 +50,7 @@ class Coordinator:
         self._epochs = EpochMemory()
         self._acquirer = TargetAcquirer(session, self._epochs)
         self._loader = PartitionLoader(session, boot_time, writer)
-        self._is_behind = False
+        self._is_behind = self.has_beaten = False
         self._stable_beats = 0
         self.replica = replica
         self.keys = TargetKeys()
@@ -59,7 +59,6 @@ class Coordinator:
         """The targets that this replica owns and has loaded, by key. Other threads may read it."""
         self.leaving: dict[str, str] = {}
         """Targets to be handed over, each with its next owner."""
-        self.has_beaten = False
 
     @property
     def unreadable(self) -> Mapping[str, str]:
