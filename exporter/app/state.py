@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from exporter.aws.rds_token import request_rds_token
 from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from exporter.runtime import Host
     from exporter.store.postgresql import Archive, DatabaseSettings
     from exporter.store.table_store import TableStore
+
+
+logger = structlog.get_logger()
 
 
 class State(Protocol):
@@ -142,9 +147,12 @@ def open_copy(config: StateConfig, context: StateContext) -> State:
     """Open a copy in memory, for a command that runs next to an exporter; changes to it are not saved."""
     if config.url is None:
         return LocalState(Store(config.path, context.on_write_failure, as_copy=True), config.path)
-    store = Store(MEMORY, context.on_write_failure)
-    store.import_rows(open_archive(config, context.host).read())
-    return LocalState(store, _database(config).address)
+    store, address = Store(MEMORY, context.on_write_failure), _database(config).address
+    if (rows := open_archive(config, context.host).read()) is not None:
+        store.import_rows(rows)
+    else:
+        logger.warning("database has no state yet, counters start at 0 until an exporter has used it", database=address)
+    return LocalState(store, address)
 
 
 def open_for_one_pass(config: StateConfig, context: StateContext) -> State:

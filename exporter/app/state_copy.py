@@ -76,7 +76,10 @@ class DatabaseState:
 
     def read(self) -> StateRows:
         """Return all rows of the database."""
-        return self._archive.read(must_be_unused=True)
+        rows = self._archive.read(must_be_unused=True)
+        if rows is None:
+            raise StartupError(f"database {self.address} has no state: name the state.url of the exporter")
+        return rows
 
     def write(self, rows: StateRows) -> None:
         """Write all rows in one transaction."""

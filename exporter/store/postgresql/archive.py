@@ -13,7 +13,7 @@ from exporter.store import codec
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import UnavailableError
 from exporter.store.postgresql.rows import read_state, write_changes
-from exporter.store.postgresql.schema import prepare
+from exporter.store.postgresql.schema import has_tables, prepare
 from exporter.store.postgresql.session import Session
 from exporter.store.postgresql.watchdog import Watchdog
 from exporter.store.row_changes import RowChanges
@@ -41,19 +41,24 @@ class Archive:
         self._host = host
         self.address = settings.address
 
-    def read(self, *, must_be_unused: bool = False) -> StateRows:
-        """Return the rows of all targets; raise StartupError if the rows of a target are not valid.
+    def read(self, *, must_be_unused: bool = False) -> StateRows | None:
+        """Return the rows of all targets; None if the database has no tables yet, which are not created.
 
-        With `must_be_unused`, raise StartupError if a replica is alive.
+        Raise StartupError if the rows of a target are not valid. With `must_be_unused`, also raise it if a replica is
+        alive.
         """
         # Replicas may commit meanwhile, and the rows of all tables must be of the same time. The lock ensures this too,
         # but a snapshot would be older than the lock.
         level = IsolationLevel.READ_COMMITTED if must_be_unused else IsolationLevel.REPEATABLE_READ
-        with self._transaction(level) as transaction:
-            if must_be_unused:
-                self._check_unused(transaction)
-            keys = [key for (key,) in transaction.execute("SELECT key FROM target ORDER BY key")]
-            targets = {key: read_state(transaction, key) for key in keys}
+        with self._connect() as session:
+            if not session.run(has_tables):
+                return None
+            session.isolation_level = level
+            with session.transaction() as transaction:
+                if must_be_unused:
+                    self._check_unused(transaction)
+                keys = [key for (key,) in transaction.execute("SELECT key FROM target ORDER BY key")]
+                targets = {key: read_state(transaction, key) for key in keys}
         for key, rows in targets.items():
             self._check_valid(key, rows)
         return merge_targets(targets.values())
@@ -61,26 +66,26 @@ class Archive:
     def write(self, rows: StateRows) -> None:
         """Write a whole state; raise StartupError if the database already has one, or if a replica is alive."""
         accounts, targets = accounts_of(rows), split_by_target(rows)
-        with self._transaction() as transaction:
-            self._check_unused(transaction)
-            if transaction.execute("SELECT 1 FROM source LIMIT 1"):
-                raise StartupError(f"database {self.address} is not empty: state can be copied into an empty one only")
-            for name, account in accounts.items():
-                leases.save_account(transaction, name, account)
-            for key, of_target in targets.items():
-                leases.own(transaction, TargetRow(key, None, 1, 0), 0)
-                changes = [RowChanges(table, found) for table, found in of_target.items()]
-                write_changes(transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))
+        with self._connect() as session:
+            prepare(session)
+            with session.transaction() as transaction:
+                self._check_unused(transaction)
+                if transaction.execute("SELECT 1 FROM source LIMIT 1"):
+                    problem = "is not empty: state can be copied into an empty one only"
+                    raise StartupError(f"database {self.address} {problem}")
+                for name, account in accounts.items():
+                    leases.save_account(transaction, name, account)
+                for key, of_target in targets.items():
+                    leases.own(transaction, TargetRow(key, None, 1, 0), 0)
+                    changes = [RowChanges(table, found) for table, found in of_target.items()]
+                    write_changes(transaction, key, StateChanges(replaces_all=True, rows=changes, pending=()))
 
     @contextmanager
-    def _transaction(self, level: IsolationLevel = IsolationLevel.READ_COMMITTED) -> Iterator[Transaction]:
-        """Yield the only transaction of a connection; raise StartupError if it fails."""
+    def _connect(self) -> Iterator[Session]:
+        """Yield a session, and end it; raise StartupError if the database cannot be reached."""
         session = Session(self._settings, Watchdog(self._host), self._token)
         try:
-            prepare(session)
-            session.isolation_level = level
-            with session.transaction() as transaction:
-                yield transaction
+            yield session
         except UnavailableError as error:
             raise StartupError(f"database {self.address} cannot be reached: {error}") from error
         finally:

@@ -59,18 +59,37 @@ def prepare_to_write(session: Session) -> None:
     session.run(work)  # one transaction, because each one takes seconds over a slow network
 
 
+def has_tables(transaction: Transaction) -> bool:
+    """Return whether an exporter has created the tables; raise RefusedError if this release cannot read them.
+
+    This is for commands that only read, so it creates and migrates nothing.
+    """
+    version = _check_version(transaction)
+    if version not in {None, len(_MIGRATIONS)}:
+        raise RefusedError(
+            f"the database has the tables of an earlier release (schema {version}, this release reads "
+            f"{len(_MIGRATIONS)}): start an exporter of this release, which migrates them"
+        )
+    return version is not None
+
+
 def _prepare(transaction: Transaction) -> None:
+    if _check_version(transaction) != len(_MIGRATIONS):
+        _migrate(transaction)
+
+
+def _check_version(transaction: Transaction) -> int | None:
+    """Return the schema version, None without tables; raise RefusedError if a newer release has migrated them."""
     _check_server(transaction)
-    exists = transaction.execute("SELECT to_regclass('exporter_schema') IS NOT NULL")[0][0]
-    version = _version(transaction) if exists else 0
-    if version == len(_MIGRATIONS):
-        return
+    if not transaction.execute("SELECT to_regclass('exporter_schema') IS NOT NULL")[0][0]:
+        return None
+    version = _version(transaction)
     if version > len(_MIGRATIONS):
         supported = f"this release supports {len(_MIGRATIONS)}"
         raise RefusedError(
             f"the database was migrated by a newer release (schema {version}, {supported}): run that release"
         )
-    _migrate(transaction)
+    return version
 
 
 def _check_tables(transaction: Transaction) -> None:
