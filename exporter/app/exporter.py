@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import structlog
@@ -96,9 +97,6 @@ class Exporter:
         )
         self.web = build_server(services, addresses)
         context = StateContext(self.host, address.external_url, self.telemetry.count_state_write_failure)
-        with without_garbage_collection():
-            self._state = overrides.open_state(settings.state, context)
-        self.telemetry.watch_state(lambda: self._state.is_up)
         self._services = SharedServices(
             published,
             self.telemetry,
@@ -107,7 +105,13 @@ class Exporter:
             overrides,
             self._stopping,
         )
-        self._targets = RunningTargets(settings.targets, self._state, self._services)
+        with ExitStack() as opened:  # a target that cannot be built ends the program
+            with without_garbage_collection():
+                self._state = overrides.open_state(settings.state, context)
+            opened.callback(self._state.close)
+            self.telemetry.watch_state(lambda: self._state.is_up)
+            self._targets = RunningTargets(settings.targets, self._state, self._services)
+            opened.pop_all()
         self.first_pass = FirstPass(self._targets)
         self.telemetry.config_loaded(self.host.time())
 

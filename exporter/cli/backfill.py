@@ -62,8 +62,8 @@ def run(arguments: Namespace) -> int:
     replay = Replay(settings.families, settings.policies, arguments.step, dict(arguments.label))
     # An exporter may use the same state file, so this process works on a copy.
     overrides = Overrides(open_state=open_copy)
-    exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
     with atomic_output(arguments.output) as write, Spool(arguments.step) as spool:
+        exporter = Exporter(config, [], telemetry=Telemetry(process_metrics=False), overrides=overrides)
         with DeferredSignals() as signals:
             try:
                 exporter.start_polling()

@@ -29,8 +29,8 @@ def run(arguments: Namespace) -> int:
     # The file lacks the process metrics, because node_exporter, which reads it, exposes its own under the same names.
     telemetry = Telemetry(revision(), process_metrics=False, log_lines_dropped=arguments.log_sink.dropped)
     overrides = Overrides(open_state=open_for_one_pass)
-    exporter = Exporter(loaded.config, [], telemetry=telemetry, overrides=overrides)
-    with atomic_output(arguments.output) as write:
+    with atomic_output(arguments.output) as write:  # before the state is opened, because a pipe may have no reader yet
+        exporter = Exporter(loaded.config, [], telemetry=telemetry, overrides=overrides)
         with DeferredSignals() as signals:
             try:
                 exporter.start_polling()

@@ -10,12 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.harness import Program, config_for, eventually, fleet_of, serve
 from tests.support.manual_clock import ManualClock
+from tests.support.program_process import run_command
 from tests.support.running_exporter import RunningExporter
 
 if TYPE_CHECKING:
@@ -105,3 +107,26 @@ def test_state_in_memory_is_up() -> None:
     """It is where the configuration specifies."""
     with SimulatedEndpoint(fleet_of()) as service, RunningExporter(config_for(service, ":memory:")) as program:
         assert program.scrape().value(STATE_UP) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target", "error"),
+    [
+        (["serve"], {"profile": "nobody"}, "the profile nobody could not be found"),
+        (["export"], {"profile": "nobody"}, "the profile nobody could not be found"),
+        (
+            ["export", "--output", "missing/metrics.prom"],
+            {},
+            "--output missing/metrics.prom: No such file or directory",
+        ),
+    ],
+)
+def test_a_start_that_fails_closes_the_state_file(
+    tmp_path: Path, arguments: list[str], target: dict[str, str], error: str
+) -> None:
+    """No log of SQLite stays next to the file, so a backup of this one file is complete."""
+    config = {"targets": [{"region": "us-east-1", **target}], "state": {"path": "state.db"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    done = run_command(*arguments, folder=tmp_path)
+    assert (done.returncode, error in done.stderr) == (1, True), done.stderr
+    assert not list(tmp_path.glob("state.db-*"))
