@@ -42,7 +42,7 @@ class SecurityMiddleware:
             await self._app(scope, receive, send)
             return
         response = _SendWithHeaders(send, self._web_config.headers if self._web_config else {})
-        app = _refusal(scope) or self._app
+        app = await _refusal(scope, receive) or self._app
         try:
             await app(scope, receive, response.send)
         except Exception:
@@ -75,11 +75,27 @@ class _SendWithHeaders:
                 headers[name] = value
 
 
-def _refusal(scope: Scope) -> ASGIApp | None:
-    """Return the response to a request that is too large, None for others."""
+async def _refusal(scope: Scope, receive: Receive) -> ASGIApp | None:
+    """Return the response to a request that is too large or incomplete, None for others."""
     if _head_bytes(scope) > MAX_HEAD_BYTES:
         return _head_too_large
-    return _body_too_large if _has_large_body(Headers(scope=scope)) else None
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers:
+        return await _chunked_refusal(receive)
+    length = int(headers.get("content-length", "0"))  # h11 rejects values that are not digits
+    return _body_too_large if length > MAX_BODY_BYTES else None
+
+
+async def _chunked_refusal(receive: Receive) -> ASGIApp | None:
+    """Read a body whose length only its end shows, but not more than the limit."""
+    length, is_complete = 0, False
+    while not is_complete and length <= MAX_BODY_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return _no_response  # the request is incomplete, so it must not take effect
+        length += len(message["body"])
+        is_complete = not message["more_body"]
+    return _body_too_large if length > MAX_BODY_BYTES else None
 
 
 def _head_bytes(scope: Scope) -> int:
@@ -90,10 +106,8 @@ def _head_bytes(scope: Scope) -> int:
     return len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) for n, v in scope["headers"])
 
 
-def _has_large_body(headers: Headers) -> bool:
-    if "transfer-encoding" in headers:
-        return True  # the length of the body is unknown
-    return int(headers.get("content-length", "0")) > MAX_BODY_BYTES  # h11 rejects values that are not digits
+async def _no_response(scope: Scope, receive: Receive, send: Send) -> None:
+    """Do nothing, because the client has left."""
 
 
 # This closes the connection, so that the server does not have to read the rest of the body.

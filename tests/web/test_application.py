@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import threading
 from contextlib import closing
 from dataclasses import dataclass
@@ -182,20 +183,60 @@ def test_a_failed_rendering_returns_500(serve: Callable[..., AppClient]) -> None
     assert request("/-/healthy").status == 200
 
 
+CHUNKED = ("Transfer-Encoding", "chunked")
+
+
 @pytest.mark.parametrize(
-    "header", [("Content-Length", "4097"), ("Content-Length", "9" * 20), ("Transfer-Encoding", "chunked")]
+    ("header", "body"),
+    [
+        (("Content-Length", "4097"), b""),
+        (("Content-Length", "9" * 20), b""),
+        (CHUNKED, b"1001\r\n" + b"x" * 4097),
+        (CHUNKED, b"800\r\n" + b"x" * 2048 + b"\r\n801\r\n" + b"x" * 2049),
+    ],
 )
-def test_large_bodies_are_rejected_unread(serve: Callable[..., AppClient], header: tuple[str, str]) -> None:
-    """The server sends 413 before it reads the body, and closes the connection."""
-    response = serve()("/metrics", "POST", [header])
+def test_large_bodies_are_rejected_unread(
+    serve: Callable[..., AppClient], header: tuple[str, str], body: bytes
+) -> None:
+    """The server sends 413 before it reads a body above the limit to its end, and closes the connection."""
+    response = serve(reload=pytest.fail)("/-/reload", "POST", [header], body)
     assert response.status == 413
     assert response.headers["Connection"] == "close"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_small_bodies_are_ignored(serve: Callable[..., AppClient]) -> None:
-    """A GET request with a short body succeeds."""
-    assert serve()("/metrics", "GET", [("Content-Length", "4")], b"body").body == METRICS
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (("Content-Length", "4"), b"body"),
+        (CHUNKED, b"0\r\n\r\n"),
+        (CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n"),
+    ],
+)
+def test_small_bodies_are_ignored(serve: Callable[..., AppClient], header: tuple[str, str], body: bytes) -> None:
+    """A scrape or a reload succeeds. Clients such as `curl -T -` send an empty body in chunks."""
+    client = serve(reload=lambda: [])
+    assert client("/metrics", "GET", [header], body).body == METRICS
+    assert client("/-/reload", "POST", [header], body).status == 200
+
+
+def test_a_client_that_leaves_before_the_end_of_its_body_reloads_nothing(serve: Callable[..., AppClient]) -> None:
+    """The request is incomplete."""
+    reloads = []
+
+    def reload() -> list[str]:
+        reloads.append(True)
+        return []
+
+    client = serve(reload=reload)
+    with closing(http.client.HTTPConnection(*client.address, timeout=TIMEOUT)) as connection:
+        connection.putrequest("POST", "/-/reload")
+        connection.putheader(*CHUNKED)
+        connection.endheaders(b"1\r\nx\r\n")
+        connection.sock.shutdown(socket.SHUT_WR)
+        assert connection.sock.recv(1) == b""
+    assert client("/-/reload", "POST", [CHUNKED], b"0\r\n\r\n").status == 200
+    assert reloads == [True]
 
 
 def test_a_slow_rendering_does_not_delay_other_requests(serve: Callable[..., AppClient]) -> None:

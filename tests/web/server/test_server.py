@@ -464,7 +464,7 @@ def test_a_malformed_body_ends_the_connection(
     """This holds before and after the response, and leaves no log line."""
     caplog.set_level(logging.INFO)
     server = start()
-    head = b"GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1001\r\n" + b"x" * 4097
     client = connect(server, head if wait_for_response else head + b"nonsense\r\n")
     if wait_for_response:
         assert client.recv(12) == b"HTTP/1.1 413"
