@@ -215,7 +215,7 @@ def test_large_bodies_are_rejected_unread(
 )
 def test_small_bodies_are_ignored(serve: Callable[..., AppClient], header: tuple[str, str], body: bytes) -> None:
     """A scrape or a reload succeeds. Clients such as `curl -T -` send an empty body in chunks."""
-    client = serve(reload=lambda: [])
+    client = serve(reload=list)
     assert client("/metrics", "GET", [header], body).body == METRICS
     assert client("/-/reload", "POST", [header], body).status == 200
 
