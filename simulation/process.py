@@ -123,7 +123,7 @@ class Process:
     def reload(self, settings: dict[str, Any]) -> list[str]:
         """Reload the program with another configuration; return the problems of the reload."""
         config = config_of({**settings, "state": {"path": str(self.state_file)}})
-        return Reloader(lambda: Configuration(config, (), "simulated")).reload(self.exporter)
+        return Reloader(lambda: Configuration(config, (), "simulated"), config).reload(self.exporter)
 
     def stop(self, stopped: Callable[[], None]) -> None:
         """Stop the program in a thread, and call back when it has stopped."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,7 +37,7 @@ class Configuration:
 
 
 class ConfigReader:
-    """Reads the configuration and the web config that the command line names, at the start and for each reload.
+    """Reads the configuration and the web config that the command line names, and the configuration for each reload.
 
     A file that has existed must still exist at a reload. Example: without `--config.file`, a deploy script deletes
     `config.yaml` before it writes a new one. The defaults are a valid configuration, but they would remove every target
@@ -57,27 +57,29 @@ class ConfigReader:
         except ConfigError as error:
             web_config, problems = None, error.problems
         try:
-            loaded, file = self._read_config()
+            loaded = self.read_config()
         except ConfigError as error:
             raise ConfigError([*error.problems, *problems]) from error
         if problems:
             raise ConfigError(problems)
-        self._file, self._has_content = file, not loaded.is_empty
         warnings = (*loaded.warnings, *(web_config.warnings if web_config else ()))
-        return Configuration(loaded.config, warnings, str(file or "built-in defaults"), web_config)
+        return replace(loaded, warnings=warnings, web_config=web_config)
 
-    def _read_config(self) -> tuple[config.Loaded, Path | None]:
-        """Read the named file. Without one, read config.yaml if it exists, or return the defaults.
+    def read_config(self) -> Configuration:
+        """Read the configuration alone; raise ConfigError with every problem.
+
+        Read the named file. Without one, read config.yaml if it exists, or return the defaults.
 
         A link whose file is missing exists too, so that it is an error. Example: the folder of a ConfigMap.
         """
         file = self._file or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
         if file is None:
-            return config.Loaded(config.default(), (), is_empty=True), None
+            return Configuration(config.default(), (), "built-in defaults")
         loaded = config.load(file, exclusion_warnings)
         if self._has_content:
             config.require_content(file, not loaded.is_empty)
-        return loaded, file
+        self._file, self._has_content = file, not loaded.is_empty
+        return Configuration(loaded.config, loaded.warnings, str(file))
 
 
 def read(arguments: Namespace) -> Configuration:

@@ -84,7 +84,7 @@ def run(arguments: Namespace) -> int:
             print_output(WELCOME.format(sources=sources, services=services, url=url, path=arguments.web_telemetry_path))
 
         # A reload reads the web config only, because the configuration of the demo is not a file.
-        return serve(loaded, arguments, lambda: replace(loaded, web_config=read_web_config(arguments)), welcome)
+        return serve(loaded, arguments, lambda: replace(loaded, warnings=()), welcome)
 
 
 def demo_fleets(now: float) -> dict[str, Fleet]:

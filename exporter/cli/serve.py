@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from exporter.cli.config_files import Configuration
+    from exporter.config import Config
     from exporter.web.server.server import WebServer
     from exporter.web.web_config import WebConfigReloader
 
@@ -42,7 +43,7 @@ def run(arguments: Namespace) -> int:
     reader = ConfigReader(arguments)
     loaded = reader.read()
     logger.info("starting", version=__version__, revision=revision(), config=loaded.file)
-    return serve(loaded, arguments, reader.read)
+    return serve(loaded, arguments, reader.read_config)
 
 
 def serve(
@@ -60,7 +61,7 @@ def serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # a signal that arrived before is delivered now
     loaded.log_warnings()
     web_config = loaded.web_config
-    reloader = Reloader(reread, web_config)
+    reloader = Reloader(reread, loaded.config, web_config)
     exporter = Exporter(
         loaded.config,
         _listen_addresses(arguments),
@@ -119,8 +120,11 @@ def _listen_addresses(arguments: Namespace) -> Sequence[str | socket]:
 class Reloader:
     """Reads and applies the configuration again, for SIGHUP and for requests."""
 
-    def __init__(self, reread: Callable[[], Configuration], web_config: WebConfigReloader | None = None) -> None:
+    def __init__(
+        self, reread: Callable[[], Configuration], current: Config, web_config: WebConfigReloader | None = None
+    ) -> None:
         self._reread = reread
+        self._current = current
         self._web_config = web_config
         # Without this lock, a reload that has read an older file could be applied after one that has read a newer one.
         self._lock = threading.Lock()
@@ -132,23 +136,27 @@ class Reloader:
         """
         with self._lock:
             problems = self._apply(exporter)
-            if problems:
-                exporter.telemetry.config_rejected()
             for problem in problems:
                 logger.error("configuration reload failed, keeping the previous one", problem=problem)
             return problems
 
     def _apply(self, exporter: Exporter) -> list[str]:
+        web_problems = self._web_config.check(reports_problems=True) if self._web_config else []
+        problems = [str(problem) for problem in web_problems]
         try:
             loaded = self._reread()
-            if self._web_config and (web_problems := self._web_config.check(reports_problems=True)):
-                raise ConfigError(web_problems)  # noqa: TRY301 (handled like the errors of the other file)
-            exporter.apply(loaded.config)
-        except ConfigError as error:
-            return [str(problem) for problem in error.problems]
+            if not problems:
+                exporter.apply(loaded.config)
         except ExporterError as error:
-            return [str(error)]
-        exporter.config_file = loaded.file
+            exporter.telemetry.config_rejected()
+            own = error.problems if isinstance(error, ConfigError) else [error]
+            return [*map(str, own), *problems]
+        if problems:
+            # The web config is applied as soon as it is valid again, and a changed configuration at the next reload.
+            if loaded.config != self._current:
+                exporter.telemetry.config_rejected()
+            return problems
+        self._current, exporter.config_file = loaded.config, loaded.file
         exporter.telemetry.config_loaded(exporter.host.time())
         loaded.log_warnings()
         return []

@@ -25,6 +25,8 @@ from exporter.metrics.targets import TargetMetrics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_CONFIG = "configuration"
+
 
 class Telemetry:
     """The metrics of the exporter itself, in their own registry."""
@@ -64,16 +66,16 @@ class Telemetry:
                 log_lines_dropped,
             )
         )
-        self._reload_success = self._gauge(
+        self._rejected = {_CONFIG}
+        self._gauge(
             "qbusiness_exporter_config_last_reload_successful",
             "1 if the last load of the configuration, and of the web configuration, succeeded, else 0.",
-        )
-        self._rejected: set[str] = set()
+        ).set_function(lambda: self.config_is_current)
         self._reload_time = self._gauge(
             "qbusiness_exporter_config_last_reload_success_timestamp_seconds",
             "Time of the last successful load of the configuration.",
         )
-        self.config_is_current, self.config_loaded_at = True, 0.0
+        self.config_loaded_at = 0.0
         self._gauge(
             "qbusiness_exporter_build_info",
             "Always 1; version and revision of the exporter, and version of Python.",
@@ -93,18 +95,20 @@ class Telemetry:
         """Count a failed write of the state."""
         self._state_write_failures.inc()
 
-    def config_loaded(self, time: float, part: str = "configuration") -> None:
+    @property
+    def config_is_current(self) -> bool:
+        """Whether the last load of each file succeeded."""
+        return not self._rejected
+
+    def config_loaded(self, time: float, part: str = _CONFIG) -> None:
         """Record a successful load of the configuration or of another file that can be reloaded."""
         self._rejected.discard(part)
-        self._reload_success.set(not self._rejected)
         self._reload_time.set(time)
-        self.config_is_current, self.config_loaded_at = not self._rejected, time
+        self.config_loaded_at = time
 
-    def config_rejected(self, part: str = "configuration") -> None:
+    def config_rejected(self, part: str = _CONFIG) -> None:
         """Record that a file has problems, so that its previous version is still used."""
         self._rejected.add(part)
-        self._reload_success.set(0)
-        self.config_is_current = False
 
     def _gauge(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)

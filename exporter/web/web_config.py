@@ -79,13 +79,17 @@ class WebConfigReloader:
     def check(self, *, reports_problems: bool = False) -> list[ConfigProblem]:
         """Apply the files if they have changed; return the problems that prevent this.
 
-        With `reports_problems`, the caller reports the problems, and they are not logged here too.
+        With `reports_problems`, the caller logs the problems, and they are not logged here too.
         """
         with self._check_lock:
-            if self._files.have_changed():
-                self._problems, self._problems_reported = self._apply(), reports_problems
-            elif self._problems and not self._problems_reported:
-                self._report_problems()
+            has_changed = self._files.have_changed()
+            if has_changed:
+                self._problems, self._problems_reported = self._apply(), False
+            if self._problems and not self._problems_reported and (reports_problems or not has_changed):
+                self._problems_reported = True
+                self._refused()
+                if not reports_problems:
+                    self._log_problems()
             return self._problems
 
     def _watch(self) -> None:
@@ -120,9 +124,7 @@ class WebConfigReloader:
             self._applied()
         return []
 
-    def _report_problems(self) -> None:
-        self._problems_reported = True
-        self._refused()
+    def _log_problems(self) -> None:
         for problem in self._problems:
             logger.error("web config reload failed, keeping the previous one", problem=str(problem))
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from exporter.cli.serve import Reloader, wait_for_stop
+from exporter.config import Config
 from tests.support.harness import TIMEOUT
 
 OVERTAKING = 0.2  # seconds in which another reload could read and apply a newer file
@@ -16,7 +17,7 @@ OVERTAKING = 0.2  # seconds in which another reload could read and apply a newer
 def test_an_older_file_is_not_applied_after_a_newer_one() -> None:
     """The second reload begins while the first one has read the file and not applied it yet."""
     files, applied = iter(["older", "newer"]), list[str]()
-    telemetry = SimpleNamespace(config_loaded=lambda _: None, config_rejected=lambda: None)
+    telemetry = SimpleNamespace(config_loaded=lambda _: None)
     host = SimpleNamespace(time=lambda: 0.0)
     exporter: Any = SimpleNamespace(apply=applied.append, telemetry=telemetry, host=host)
     second = threading.Thread(target=lambda: reloader.reload(exporter))
@@ -28,7 +29,7 @@ def test_an_older_file_is_not_applied_after_a_newer_one() -> None:
             second.join(OVERTAKING)
         return SimpleNamespace(config=text, file="config.yaml", log_warnings=lambda: None)
 
-    reloader = Reloader(reread)
+    reloader = Reloader(reread, Config())
     assert reloader.reload(exporter) == []
     second.join()
     assert applied == ["older", "newer"]

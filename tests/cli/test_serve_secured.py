@@ -115,10 +115,24 @@ def test_an_invalid_web_config_keeps_the_previous_one(program: Program, tmp_path
     assert "web.yml:1:34: min_version: TLS10 is not supported" in text
     assert program.scrape().value("qbusiness_exporter_data_sources", target="test") == 1
     (tmp_path / "web.yml").write_text(valid)
+    eventually(lambda: program.log_lines("web config reloaded"))
+    assert program.scrape().value(RELOADED) == 0  # config.yaml has changed too, and the change does not apply yet
     assert program.request("POST", "/-/reload") == (200, "Configuration reloaded.\n")
     assert program.scrape().value("qbusiness_exporter_data_sources", target="b") == 1
     assert program.scrape().value(RELOADED) == 1
     assert "hunter2" not in "".join(program.log)
+
+
+def test_a_repaired_web_config_needs_no_reload(program: Program, tmp_path: Path) -> None:
+    """A reload that failed because of the web config alone does not stay failed, and its problems are logged once."""
+    valid = (tmp_path / "web.yml").read_text()
+    (tmp_path / "web.yml").write_text("tls_server_config: {min_version: TLS10}\n")
+    assert program.request("POST", "/-/reload")[0] == 500
+    assert program.scrape().value(RELOADED) == 0
+    (tmp_path / "web.yml").write_text(valid)
+    eventually(lambda: program.scrape().value(RELOADED) == 1)
+    assert program.log_lines("configuration reload failed", "web.yml:1:34: min_version")
+    assert not program.log_lines("web config reload failed")
 
 
 def test_the_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ class RunningExporter:
     def __enter__(self) -> Self:
         """Start to listen and to poll."""
         self._environment.start()
+        reloader = Reloader(lambda: Configuration(self._config, (), "test"), self._config)
         self.exporter = Exporter(
             self._config,
             ["127.0.0.1:0"],
-            reload=lambda: Reloader(lambda: Configuration(self._config, (), "test")).reload(self.exporter),
+            reload=lambda: reloader.reload(self.exporter),
             telemetry=Telemetry(process_metrics=False),
         )
         self.exporter.start()
