@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.cli import main
-from tests.support.harness import lasting_port
+from tests.support.harness import free_port
 from tests.support.program_process import run_command
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_an_address_in_use_is_no_problem(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize("first", ["127.0.0.1", ""])
 def test_addresses_that_conflict_are_a_problem(capsys: pytest.CaptureFixture[str], first: str) -> None:
     """The second one would be in use by the program itself."""
-    port = lasting_port()
+    port = free_port()
     flags = [f"--web.listen-address={host}:{port}" for host in (first, "127.0.0.1")]
     (problem,) = problems(capsys, *flags)
     assert problem.startswith(f"cannot listen on 127.0.0.1:{port}: address already in use")

@@ -52,16 +52,9 @@ def config_for(service: SimulatedEndpoint, state: Path | str, **polling: object)
 
 
 def free_port() -> int:
-    """Return a free port, for programs that cannot choose one themselves."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a free port, for programs that cannot choose one themselves, or that start again with the same port.
 
-
-def lasting_port() -> int:
-    """Return a free port for a program that starts again with the same port.
-
-    It is below the ports of outgoing connections on Linux, so that none of them uses it while the program is down.
+    It is below the ports of outgoing connections on Linux, so that none of them uses it before the program listens.
     """
     while True:
         with socket.socket() as listener, suppress(OSError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 import trustme
 
-from tests.support.harness import lasting_port
+from tests.support.harness import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class PostgreSqlServer:
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="qbusiness-exporter-postgresql-"))
         self.data = self.directory / "data"
-        self.port = lasting_port()
+        self.port = free_port()
         self._settings = {**_FAST, **(settings or {})}
         self._databases = 0
 

@@ -14,7 +14,7 @@ import yaml
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import config_for, eventually, fleet_of, lasting_port, serve
+from tests.support.harness import config_for, eventually, fleet_of, free_port, serve
 from tests.support.oracle import busy_source, expected_totals, totals_match
 from tests.support.replica_monitor import STATE_UP, ReplicaMonitor, fresh_targets
 from tests.support.stalling_proxy import StallingProxy
@@ -195,7 +195,7 @@ class ReplicaCluster:
         folder = self._folder / name
         folder.mkdir()
         program = serve(folder, self._config(name, TARGETS))
-        program.listen = f"127.0.0.1:{lasting_port()}"
+        program.listen = f"127.0.0.1:{free_port()}"
         return program
 
     def _config(self, name: str, number: int) -> dict[str, Any]:
