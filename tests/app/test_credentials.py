@@ -32,11 +32,6 @@ def with_target(config: dict[str, Any], **settings: Any) -> dict[str, Any]:
     return {**config, "targets": [{**config["targets"][0], **settings}]}
 
 
-def lines(program: Program, message: str) -> list[str]:
-    """Return the log lines with a message."""
-    return [line for line in list(program.log) if f'msg="{message}"' in line]
-
-
 def succeeding(program: Program) -> float | None:
     """Return the number of data sources that were polled successfully."""
     return program.scrape().value("qbusiness_poll_success")
@@ -65,9 +60,9 @@ def test_all_data_sources_know_when_sts_hangs(tmp_path: Path, service: Simulated
         service.faults.clear()
         eventually(lambda: succeeding(program) == 24)
         assert program.scrape().value("qbusiness_exporter_target_up") == 1
-        eventually(lambda: len(lines(program, "credentials work again")) == 1)
-        assert len(lines(program, "credentials failing")) == 1
-        assert len([line for line in program.log if "level=warn" in line]) == 1
+        assert len(program.until_logged('msg="credentials work again"')) == 1
+        assert len(program.log_lines('msg="credentials failing"')) == 1
+        assert len(program.log_lines("level=warn")) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +79,7 @@ def test_the_first_start_without_credentials_says_why(
     config = with_target(config_for(service, ":memory:"), data_sources=[], discovery={"interval": "1m"})
     with serve(tmp_path, config, **variables) as program:
         eventually(lambda: expected in program.get("/-/ready")[1])
-        eventually(lambda: any(expected in line for line in program.log))
+        program.until_logged(expected)
         scrape = program.scrape()
         assert scrape.value("qbusiness_exporter_target_up") == 0
         assert scrape.value("qbusiness_exporter_poll_failures_total", reason="internal") == 0
@@ -120,8 +115,8 @@ def test_rotated_keys_are_found_without_a_restart(tmp_path: Path, service: Simul
         service.sts.revoked.add("old")
         eventually(lambda: any(request.access_key == "new" for request in list(service.requests)))
         eventually(lambda: succeeding(program) == 24)
-        eventually(lambda: lines(program, "credentials work again"))
-        assert len(lines(program, "credentials failing")) == 1
+        program.until_logged('msg="credentials work again"')
+        assert len(program.log_lines('msg="credentials failing"')) == 1
 
 
 @pytest.mark.trial

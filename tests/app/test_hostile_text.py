@@ -207,7 +207,7 @@ def test_served_pages_and_logs(service: SimulatedEndpoint, folder: Path, log_for
         assert (refused[0], not_found[0]) == (401, 404)
         assert "script" not in not_found[1]
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH, "other": PASSWORD}}))
-        eventually(lambda: program.log_lines("web config reload failed"))
+        program.until_logged("web config reload failed")
         (folder / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"prometheus": HASH}}))
         program.request("POST", "/-/reload")
         assert program.stop() == 0

@@ -113,10 +113,10 @@ def test_a_denied_application_and_expired_credentials_affect_nothing_else(tmp_pa
             == descriptions
             == [200 - denied_sources, 200, 0]
         )
+        assert len(program.until_logged("account-1", denied.id, "AccessDeniedException")) == 1
         assert len(program.log_lines("account-1", "level=warn")) == 1
-        assert len(program.log_lines("account-1", denied.id, "AccessDeniedException")) == 1
+        assert len(program.until_logged("account-3", "ExpiredTokenException")) == 1
         assert len(program.log_lines("account-3", "level=warn")) == 1
-        assert len(program.log_lines("account-3", "ExpiredTokenException")) == 1
         for service in services:
             service.faults.clear()
         eventually(lambda: polled(program) == 600, timeout=60)
@@ -142,7 +142,7 @@ def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> Non
         scrape = program.scrape()
         assert scrape.value("qbusiness_sync_jobs_completed_total", data_source="new", status="SUCCEEDED") == 1
         assert scrape.value("qbusiness_documents_added_total", data_source="new") == 3
-        assert program.log_lines("data source found", "data_source=new")
+        program.until_logged("data source found", "data_source=new")
         service.faults.add("server_error")
         eventually(lambda: program.scrape().value("qbusiness_exporter_discovery_success") == 0)
         eventually(lambda: polled(program) == 0)
@@ -153,7 +153,7 @@ def test_a_new_source_is_found_and_its_earlier_jobs_count(tmp_path: Path) -> Non
         body = program.get("/metrics")[1]
         assert 'data_source="old"' not in body
         assert program.scrape().value("qbusiness_exporter_data_sources") == 1
-        assert program.log_lines("data source removed", "data_source=old")
+        program.until_logged("data source removed", "data_source=old")
 
 
 def test_a_restart_in_an_outage_loses_no_series(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_source_of_two_targets_is_polled_by_one(tmp_path: Path) -> None:
         env = {"AWS_CONFIG_FILE": str(tmp_path / "aws")}
         with serve(tmp_path, config(":memory:", *targets), **env) as program:
             program.until_ready()
-            eventually(lambda: len(program.log_lines("found by two targets")) == 2)
+            assert len(program.until_logged("found by two targets", lines=2)) == 2
             scrape = program.scrape()
             counts = [scrape.value("qbusiness_exporter_data_sources", target=name) for name in ("first", "second")]
             assert sorted(count or 0 for count in counts) in ([0, 2], [1, 1])
@@ -224,7 +224,7 @@ def test_an_unreachable_target_does_not_affect_others(tmp_path: Path) -> None:
             scrape = program.scrape()
             assert scrape.value("qbusiness_exporter_target_up", target="test") == 1
             assert scrape.value("qbusiness_exporter_discovery_success", target="unreachable") == 0
-            assert len(program.log_lines("target=unreachable", "level=warn")) == 1
+            assert len(program.until_logged("target=unreachable", "level=warn")) == 1
 
 
 def test_a_named_source_has_its_configured_name_and_labels(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_an_empty_account_is_ready_and_reported(tmp_path: Path) -> None:
         assert scrape.value("qbusiness_exporter_discovered_data_sources") == 0
         assert scrape.value("qbusiness_exporter_discovery_success") == 1
         assert scrape.value("qbusiness_exporter_target_up") == 1
-        (line,) = program.log_lines("no data sources to watch")
+        (line,) = program.until_logged("no data sources to watch")
         assert "account=111122223333" in line
         assert "region=us-east-1" in line
         assert "Target test has no data sources: nothing is monitored." in program.get("/")[1]

@@ -84,9 +84,9 @@ def test_a_reload_adds_and_removes_named_sources(service: SimulatedEndpoint, tmp
         assert len(logged_requests(service, "ListDataSourceSyncJobs", ids[0])) == requests_before
         assert program.scrape().value("qbusiness_exporter_data_sources") == 2
         assert program.get("/-/ready")[0] == 200
-        eventually(lambda: program.log_lines("data source added", f"data_source_id={ids[2]}"))
-        eventually(lambda: program.log_lines("data source removed", f"data_source_id={ids[1]}"))
-        eventually(lambda: program.log_lines("configuration applied", "changed=['test']"))
+        program.until_logged("data source added", f"data_source_id={ids[2]}")
+        program.until_logged("data source removed", f"data_source_id={ids[1]}")
+        program.until_logged("configuration applied", "changed=['test']")
 
 
 def test_sighup_reloads(service: SimulatedEndpoint, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_an_invalid_file_changes_nothing_and_is_reported(service: SimulatedEndpo
         assert status == 500
         assert "config.yaml:2:1: poling: no such key; did you mean polling?" in text
         assert "keeping the previous one" in text
-        eventually(lambda: program.log_lines("configuration reload failed", "poling: no such key"))
+        program.until_logged("configuration reload failed", "poling: no such key")
         scrape = program.scrape()
         assert scrape.value(RELOADED) == 0
         assert scrape.value("qbusiness_exporter_config_last_reload_success_timestamp_seconds") == before
@@ -162,8 +162,8 @@ def test_a_reload_adds_and_removes_targets(service: SimulatedEndpoint, tmp_path:
             reload(program, both)
             eventually(lambda: program.scrape().value("qbusiness_poll_success") == 4)
             assert len(second.requests) > requests_before
-            eventually(lambda: program.log_lines("configuration applied", "removed=['emea']"))
-            eventually(lambda: program.log_lines("configuration applied", "added=['emea']"))
+            program.until_logged("configuration applied", "removed=['emea']")
+            program.until_logged("configuration applied", "added=['emea']")
 
 
 def test_an_index_of_two_targets_stays_when_one_is_removed(service: SimulatedEndpoint, tmp_path: Path) -> None:
@@ -199,10 +199,10 @@ def test_a_reload_applies_changed_filters(service: SimulatedEndpoint, tmp_path: 
         assert scrape.value(COMPLETED, data_source="hr") is None
         assert scrape.value("qbusiness_data_source_info") == 2
         assert scrape.value("qbusiness_index_documents") is not None
-        eventually(lambda: program.log_lines("data source removed", "data_source=hr"))
+        program.until_logged("data source removed", "data_source=hr")
         reload(program, filtered())
         eventually(lambda: program.scrape().value(COMPLETED, data_source="hr", status="SUCCEEDED") == 1)
-        eventually(lambda: program.log_lines("data source found", "data_source=hr"))
+        program.until_logged("data source found", "data_source=hr")
         eventually(lambda: len(logged_requests(service, "GetDataSource")) == described + 1)
 
 
@@ -215,7 +215,7 @@ def test_a_changed_state_path_is_reported_and_not_applied(service: SimulatedEndp
         state = tmp_path / "state.db"
         warning = f"state not applied: a restart is needed; until then, {state} is in use\n"
         assert post(program) == (200, f"Configuration reloaded.\n{warning}")
-        eventually(lambda: program.log_lines("state not applied"))
+        program.until_logged("state not applied")
         reload(program, config)
         assert not (tmp_path / "other.db").exists()
 
@@ -252,4 +252,4 @@ def test_every_job_counts_once_over_many_reloads(tmp_path: Path) -> None:
             assert finish_jobs(program, sources, clock) > 10
             scrape = program.scrape()
             assert all(totals_match(scrape, source, expected_totals(source, 0.0, clock.now())) for source in sources)
-            eventually(lambda: len(program.log_lines("configuration applied")) == reloads)
+            assert len(program.until_logged("configuration applied", lines=reloads)) == reloads

@@ -158,7 +158,7 @@ def test_a_target_with_damaged_rows_is_reported(program: Program, postgresql: Po
         status, reason = program.get("/-/ready")
         assert (status, reason[: len(UNREADABLE)]) == (503, UNREADABLE)
         assert program.get("/-/healthy")[0] == 200
-        assert len(program.log_lines("level=error", "state of the target unreadable, not polling it", key(0))) == 1
+        assert len(program.until_logged("level=error", "state of the target unreadable, not polling it", key(0))) == 1
         problem = "Target first is not polled: its state in postgresql://"
         page = program.get("/")[1]
         assert problem in page

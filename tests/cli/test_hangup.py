@@ -13,7 +13,7 @@ import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import TIMEOUT, Program, config_for, fleet_of, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,14 +39,14 @@ def test_an_early_sighup_reloads_when_the_program_listens(
     program.command = WITH_IMPORTS_LOGGED
 
     def send_early() -> None:
-        eventually(lambda: program.log_lines("import time:", module))
+        program.until_logged("import time:", module)
         program.process.send_signal(signal.SIGHUP)
 
     sender = threading.Thread(target=send_early)
     sender.start()
     with program:
         sender.join(TIMEOUT)
-        eventually(lambda: program.log_lines("configuration applied"))
+        program.until_logged("configuration applied")
         assert program.stop() == 0
     assert not [
         line for line in program.log[: program.log.index(program.log_lines("listening")[0])] if "applied" in line

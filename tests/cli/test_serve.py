@@ -69,7 +69,7 @@ def test_a_job_is_exposed_from_its_start_to_its_end(tmp_path: Path, state: Path)
         assert scrape.value("qbusiness_last_indexed_sync_timestamp_seconds") == pytest.approx(began + 100, abs=0.001)
         assert scrape.value("qbusiness_last_successful_sync_timestamp_seconds") is None
         assert scrape.value("qbusiness_sync_job_duration_seconds_count", status="INCOMPLETE") == 1
-        eventually(lambda: any("sync job ended" in line and "status=INCOMPLETE" in line for line in program.log))
+        program.until_logged("sync job ended", "status=INCOMPLETE")
 
 
 def test_jobs_that_end_during_downtime_are_counted_after_the_restart(tmp_path: Path, state: Path) -> None:
@@ -379,7 +379,7 @@ def test_logs_can_be_json(tmp_path: Path, state: Path) -> None:
         program = serve(tmp_path, config_for(service, state))
         program.arguments += ["--log.format", "json"]
         with program:
-            eventually(lambda: any('"pass ended"' in line for line in program.log))
+            program.until_logged('"pass ended"')
             program.stop()
     events: list[dict[str, Any]] = [json.loads(line) for line in program.log]
     events = events[: next(number for number, event in enumerate(events) if event["msg"] == "pass ended") + 1]

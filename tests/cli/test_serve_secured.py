@@ -72,7 +72,7 @@ def test_prometheus_scrapes_after_certificates_and_password_change(program: Prog
         Certificates(tmp_path)  # with a new certificate authority
         (tmp_path / "password").write_text("marmalade")
         write_web_config(tmp_path, "marmalade")
-        eventually(lambda: any("web config reloaded" in line and "basic_auth_users" in line for line in program.log))
+        program.until_logged("web config reloaded", "basic_auth_users")
         program.tls = client_context(tmp_path, tmp_path / "client.pem")
         program.credentials = {}
         assert program.get("/metrics")[0] == 401
@@ -95,7 +95,7 @@ def test_old_tls_versions_and_weak_ciphers_are_refused(program: Program) -> None
         assert f"{name}, Cipher is " in client(version)
     assert "Cipher is (NONE)" in client("-tls1_2", "-cipher", "AES128-SHA:AES256-GCM-SHA384")  # no forward secrecy
     assert "Cipher is (NONE)" in client("-tls1_3", "-groups", "ffdhe8192")  # expensive for the server
-    eventually(lambda: any("TLS handshake failed" in line and "UNSUPPORTED_PROTOCOL" in line for line in program.log))
+    program.until_logged("TLS handshake failed", "UNSUPPORTED_PROTOCOL")
 
 
 def test_an_invalid_web_config_keeps_the_previous_one(program: Program, tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_an_invalid_web_config_keeps_the_previous_one(program: Program, tmp_path
     (tmp_path / "web.yml").write_text("tls_server_config: {min_version: TLS10}\nbasic_auth_users: {a: hunter2}\n")
     eventually(lambda: program.scrape().value(RELOADED) == 0)
     message = "web config reload failed, keeping the previous one"
-    eventually(lambda: sum(message in line for line in program.log) == 4)
-    assert any(message in line and "web.yml:2:23: a: not a bcrypt hash" in line for line in program.log)
+    assert len(program.until_logged(message, lines=4)) == 4
+    assert program.log_lines(message, "web.yml:2:23: a: not a bcrypt hash")
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     (tmp_path / "config.yaml").write_text(
         yaml.safe_dump({**config, "targets": [{**config["targets"][0], "name": "b"}]})
@@ -179,5 +179,5 @@ def test_the_demo_accepts_a_web_config(tmp_path: Path) -> None:
         ["demo", "--web.config.file=", "--web.config.file", str(tmp_path / "web.yml")], tls=client_context(tmp_path)
     ) as program:
         assert program.get("/-/healthy")[0] == 200
-        eventually(lambda: any("configuration warning" in line and "at cost 17" in line for line in program.log))
+        program.until_logged("configuration warning", "at cost 17")
         eventually(lambda: any(f"https://localhost:{program.address[1]}/metrics" in line for line in program.output))

@@ -67,7 +67,7 @@ def test_a_clock_ahead_at_first_contact_costs_no_count(tmp_path: Path, kind: str
             service.date_error = 0.0
             fail_20_jobs(source)
             eventually(lambda: failures(program) == 20)
-            eventually(lambda: any(CORRECTED in line for line in program.log))
+            program.until_logged(CORRECTED)
 
 
 def test_jobs_that_a_clock_ahead_made_history_are_counted_later(tmp_path: Path, kind: str) -> None:
@@ -100,7 +100,7 @@ def test_a_clock_ahead_at_first_contact_is_corrected_after_a_kill(tmp_path: Path
             program.kill()
         with serve(tmp_path, config) as program:
             assert failures(program) == 20
-            assert not any(CORRECTED in line for line in program.log)
+            assert not program.log_lines(CORRECTED)
 
 
 def test_a_clock_behind_at_first_contact_counts_no_history(tmp_path: Path, kind: str) -> None:
@@ -112,7 +112,7 @@ def test_a_clock_behind_at_first_contact_counts_no_history(tmp_path: Path, kind:
         with serve(tmp_path, config_of(service, kind, tmp_path / "state.db")) as program:
             wait_for_first_poll(program)
             assert failures(program) == 0
-            eventually(lambda: any("Date header is behind" in line for line in program.log))
+            program.until_logged("Date header is behind")
             service.date_error = 0.0
             fail_20_jobs(source)
             eventually(lambda: failures(program, JOBS) == 25)

@@ -195,8 +195,16 @@ class Program:
         return Scrape.parse(body)
 
     def log_lines(self, *texts: str) -> list[str]:
-        """Return the lines of the log that contain all of these texts."""
+        """Return the lines of the log that contain all of these texts, as far as the program has written them."""
         return [line for line in list(self.log) if all(text in line for text in texts)]
+
+    def until_logged(self, *texts: str, lines: int = 1) -> list[str]:
+        """Wait until the log has lines that contain all of these texts, and return them.
+
+        A line may arrive later than a response of the program that reports the same event, because it logs in a thread.
+        """
+        eventually(lambda: len(self.log_lines(*texts)) >= lines)
+        return self.log_lines(*texts)
 
     def until_ready(self) -> None:
         """Wait until the first pass has ended."""

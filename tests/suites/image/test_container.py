@@ -77,7 +77,7 @@ def test_counting_continues_on_the_same_volume(run_container: RunContainer, tmp_
             container.until_ready()
             assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7
             container.send(signal.SIGHUP)
-            eventually(lambda: any("configuration applied" in line for line in container.log))
+            container.until_logged("configuration applied")
             assert container.stop() == 0
         with run_container("serve", options=options) as container:
             assert container.scrape().value("qbusiness_sync_jobs_completed_total", status="SUCCEEDED") == 7

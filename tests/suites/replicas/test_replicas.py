@@ -51,7 +51,7 @@ def test_a_paused_replica_writes_nothing_after_it_was_replaced(cluster: ReplicaC
     eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
     cluster.until_jobs_counted(JOBS)
     cluster.resume("a")
-    eventually(lambda: cluster.programs["a"].log_lines("target lost to another replica"))
+    cluster.programs["a"].until_logged("target lost to another replica")
     cluster.until_balanced()
     cluster.until_jobs_counted(JOBS)
     cluster.check_totals()
@@ -66,9 +66,9 @@ def test_a_replica_whose_connection_is_half_open_is_replaced(cluster: ReplicaClu
     assert len(cluster.shown_by("b")) == len(NAMES)
     assert cluster.until_owned("bc") < TAKE_OVER
     eventually(lambda: cluster.shown_by("b") == [(False, 2), (True, 2)])
-    assert cluster.monitor.scrapes()["a"].value(STATE_UP) == 0
-    assert cluster.programs["a"].log_lines("database not reached, keeping changes in memory")
-    assert "writes are failing" in cluster.programs["a"].get("/")[1]
+    eventually(lambda: cluster.monitor.scrapes()["a"].value(STATE_UP) == 0)
+    cluster.programs["a"].until_logged("database not reached, keeping changes in memory")
+    eventually(lambda: "writes are failing" in cluster.programs["a"].get("/")[1])
     cluster.until_jobs_counted(JOBS)
     cluster.links["a"].resume()
     cluster.until_balanced()
