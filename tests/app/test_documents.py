@@ -93,14 +93,13 @@ def test_the_last_count_survives_a_restart_and_failures(service: SimulatedEndpoi
     with RunningExporter(configuration) as exporter:
         first = exporter.scrape()
         assert first.value(DOCUMENTS, data_source="hr", status="FAILED") == 13
-        eventually(lambda: service.requests[-1].call.operation and logged_requests(service, "ListDocuments")[-1].fault)
+        denied = {"operation": "ListDocuments", "code": "AccessDeniedException"}
+        eventually(lambda: exporter.scrape().value("qbusiness_exporter_api_requests_total", **denied))
         exporter.until_ready()
         scrape = exporter.scrape()
         assert scrape.value(COUNTED_AT, data_source="hr") == first.value(COUNTED_AT, data_source="hr")
         assert scrape.value("qbusiness_poll_success", data_source="hr") == 1
         assert scrape.value("qbusiness_exporter_target_up") == 1
-        denied = {"operation": "ListDocuments", "code": "AccessDeniedException"}
-        assert scrape.value("qbusiness_exporter_api_requests_total", **denied)
         eventually(lambda: target_json(exporter)["uncounted_count"] == 2)
         uncounted = target_json(exporter)["uncounted"][0]
         assert uncounted["resource"].startswith("the documents of data source hr ")

@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,11 +205,16 @@ def assert_receivers_match_severities(receiver: Receiver) -> None:
 
 
 def assert_runbook_queries_return_data(server: Prometheus, alerts: set[tuple[str, str]]) -> None:
-    """Assert that these alerts fire, and that each query of their runbooks returns data."""
+    """Assert that these alerts fire, and that each query of their runbooks returns data, even if a scrape is late."""
     alert_labels = [labels for labels in firing_labels(server) if identify(labels) in alerts]
     assert {labels["alertname"] for labels in alert_labels} == {name for name, _ in alerts}
-    runbook_queries = [query for labels in alert_labels for query in queries_for(labels)]
-    assert [query for query in runbook_queries if not server.get("query", query=query)["result"]] == []
+    for query in (query for labels in alert_labels for query in queries_for(labels)):
+        eventually(partial(has_data, server, query))
+
+
+def has_data(server: Prometheus, query: str) -> bool:
+    """Return whether the result of a query is not empty."""
+    return bool(server.get("query", query=query)["result"])
 
 
 def queries_for(labels: Mapping[str, str]) -> list[str]:

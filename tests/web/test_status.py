@@ -390,6 +390,10 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
         SCHEMA.validate(document)
         return document["exporter"]
 
+    def freshness_of(program: Program) -> Any:
+        (source,) = json.loads(program.get(API)[1])["data_sources"]
+        return source["freshness"]
+
     def alerts(program: Program) -> set[str]:
         return {problem["alert"] for problem in exporter_of(program)["problems"]}
 
@@ -408,11 +412,11 @@ def test_problems_of_the_exporter_appear_and_disappear(tmp_path: Path) -> None:
             fault = service.faults.add("denied", operation="ListDataSourceSyncJobs")
             eventually(lambda: alerts(program) == {"QBusinessConfigReloadFailed", "QBusinessTargetDown"})
             assert exporter_of(program)["targets"][0]["last_error"] == "ListDataSourceSyncJobs: AccessDeniedException"
-            (source,) = json.loads(program.get(API)[1])["data_sources"]
-            assert source["freshness"]["last_poll_succeeded"] is False
-            assert source["freshness"]["last_poll_error"]["reason"] == "access_denied"
-            assert "ListDataSourceSyncJobs" in source["freshness"]["last_poll_error"]["message"]
-            assert source["freshness"]["stale"] is True
+            eventually(lambda: freshness_of(program)["last_poll_succeeded"] is False)
+            freshness = freshness_of(program)
+            assert freshness["last_poll_error"]["reason"] == "access_denied"
+            assert "ListDataSourceSyncJobs" in freshness["last_poll_error"]["message"]
+            assert freshness["stale"] is True
             page = program.get("/")[1]
             assert "AccessDeniedException" in page
             assert "<dt>Poll error</dt><dd><code>access_denied</code> ListDataSourceSyncJobs: " in page

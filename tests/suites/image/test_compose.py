@@ -63,7 +63,7 @@ def running(program: str, arguments: list[str], address: str, folder: Path) -> I
             yield Prometheus(f"http://{address}")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(TIMEOUT)
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "replicas.yaml"])
@@ -104,10 +104,13 @@ def test_the_services_work_together(tmp_path: Path) -> None:
             files = list((ROOT / "deploy" / "prometheus" / "rules").glob("*.yaml"))
             assert {group["file"].rpartition("/")[2] for group in groups} == {file.name for file in files}
             eventually(lambda: rule_health(server) == {"ok: None"})
-            active = server.get("alertmanagers")["activeAlertmanagers"]
-            assert [alertmanager["url"] for alertmanager in active] == [
-                f"http://{addresses['alertmanager']}/api/v2/alerts"
-            ]
+            expected = [f"http://{addresses['alertmanager']}/api/v2/alerts"]
+            eventually(lambda: alertmanagers(server) == expected)
+
+
+def alertmanagers(server: Prometheus) -> list[str]:
+    """Return the URLs of the Alertmanagers that a Prometheus has found."""
+    return [each["url"] for each in server.get("alertmanagers")["activeAlertmanagers"]]
 
 
 def rule_health(server: Prometheus) -> set[str]:
