@@ -27,6 +27,7 @@ from exporter.simulator.server import SimulatedEndpoint
 from exporter.store import MEMORY, Store
 from tests.support.backfill_command import BackfillCommand, samples_by_time, total
 from tests.support.builders import source_id
+from tests.support.harness import TIMEOUT
 from tests.support.manual_clock import ManualClock
 from tests.support.provider_rig import CASES
 
@@ -252,7 +253,7 @@ def test_a_closed_stdout_ends_the_command_quietly(command: BackfillCommand) -> N
         assert process.stdout.readline().startswith("# HELP qbusiness_data_source_")
         process.stdout.close()
         error = process.stderr.read()
-        assert process.wait(30) == 128 + signal.SIGPIPE
+        assert process.wait(TIMEOUT) == 128 + signal.SIGPIPE
     assert "level=error" not in error
     assert "Traceback" not in error
 
@@ -262,7 +263,7 @@ def test_a_terminal_shows_progress(command: BackfillCommand, tmp_path: Path) -> 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     with start(command, "--log.level=error", f"--output={tmp_path / 'backfill.om'}", stderr=theirs) as process:
-        assert process.wait(60) == 0
+        assert process.wait(TIMEOUT) == 0
     shown = os.read(ours, 100_000).decode()
     os.close(theirs)
     os.close(ours)

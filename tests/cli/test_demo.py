@@ -95,6 +95,7 @@ def test_both_formats_are_valid(program: Program) -> None:
 
 
 @pytest.mark.trial  # the syncs of the demo take up to a minute of real time
+@pytest.mark.timeout(300)
 def test_syncs_end_and_are_counted(program: Program) -> None:
     """Within a minute or two, syncs have ended, and one of them failed with CNF-5572."""
     eventually(lambda: (program.scrape().value("qbusiness_sync_jobs_completed_total") or 0) > 0, 120)

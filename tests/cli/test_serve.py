@@ -205,7 +205,7 @@ def test_the_program_reloads_while_aws_hangs(hanging: tuple[SimulatedEndpoint, P
     config = Path(program.arguments[2])
     config.write_text(config.read_text().replace("timeout: 60s", "timeout: 61s"))
     program.process.send_signal(signal.SIGHUP)
-    eventually(lambda: program.scrape().value(reloaded) != before, timeout=30)
+    eventually(lambda: program.scrape().value(reloaded) != before, HANG / 2)
     assert program.get("/-/healthy")[0] == 200
 
 

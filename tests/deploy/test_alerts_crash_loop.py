@@ -25,6 +25,7 @@ STALE = 'ALERTS{alertname="QBusinessDataStale", alertstate="firing", data_source
 
 
 @pytest.mark.trial  # the alert waits for half an hour, which is shortened to 20 s
+@pytest.mark.timeout(300)
 def test_a_data_source_that_no_life_polls_is_stale(tmp_path: Path) -> None:
     """Its last successful poll is hours old, and `poll_success` is absent. The other data source is polled."""
     clock, starved = ManualClock(time.time() - 2 * HOUR), SimulatedDataSource("starved")
@@ -42,7 +43,7 @@ def test_a_data_source_that_no_life_polls_is_stale(tmp_path: Path) -> None:
         config["rule_files"] = [str(write_scaled(file, tmp_path)) for file in RULE_FILES]
         program.start()
         with prometheus(tmp_path, config, f"--query.lookback-delta={scale_duration('5m')}") as server:
-            deadline = time.monotonic() + TIMEOUT
+            deadline = time.monotonic() + 2 * TIMEOUT
             while server.value(STALE) is None:
                 assert time.monotonic() < deadline
                 program.kill()

@@ -89,6 +89,7 @@ def test_a_low_rate_limit_is_healthy_and_its_lag_is_visible(tmp_path: Path) -> N
 
 
 @pytest.mark.trial
+@pytest.mark.timeout(300)
 def test_a_long_catch_up_does_not_delay_other_sources(tmp_path: Path) -> None:
     """Eight data sources, one for each worker, have 1,000 unread jobs each. All are counted, and no poll is late."""
     start = time.time() - 20 * DAY

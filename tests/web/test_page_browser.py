@@ -15,7 +15,7 @@ from exporter.domain.units import HOUR
 from exporter.web.page import DEFAULT_PAGE_SIZE
 from exporter.web.public_address import PublicAddress
 from tests.support.builders import NOON
-from tests.support.harness import Program, eventually
+from tests.support.harness import TIMEOUT, Program, eventually
 from tests.support.status_fixtures import (
     DAILY,
     HEALTH,
@@ -73,7 +73,8 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start one Chromium for all tests."""
+    """Start one Chromium for all tests. Expectations wait for a busy machine."""
+    expect.set_options(timeout=1000 * TIMEOUT)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield chromium
@@ -97,7 +98,7 @@ def opened(browser: Browser, site: StatusSite, path: str = "/", **options: Any) 
     """Yield an open page; at the end, its console must be empty. Policy violations are logged there."""
     context = browser.new_context(base_url="http://{}:{}".format(*site.address), **options)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * TIMEOUT)
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))

@@ -14,7 +14,7 @@ import pytest
 from exporter.simulator.clock import ScaledClock
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import Program, config_for, eventually, fleet_of, serve
+from tests.support.harness import TIMEOUT, Program, config_for, eventually, fleet_of, serve
 from tests.support.oracle import CounterMonitor, busy_source, finish_jobs
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def failing(program: Program, state: Path, call: str, error: str) -> Iterator[No
         yield
     finally:
         strace.send_signal(signal.SIGINT)
-        strace.wait(10)
+        strace.wait(TIMEOUT)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,9 @@ def test_the_program_does_not_start_without_a_writable_state_file(
             fill(small_disk)
         else:
             subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-        command = [sys.executable, "-m", "exporter", "--config.file", str(tmp_path / "config.yaml")]
-        done = subprocess.run(
-            [*command, "--web.listen-address", "127.0.0.1:0"], capture_output=True, text=True, check=False, timeout=30
-        )
+        flags = ["--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "exporter", *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 1
     message = done.stderr.splitlines()[-1]
     assert f"state file {small_disk / 'state.db'} cannot be opened for writing" in message
