@@ -9,7 +9,7 @@ from exporter.domain.units import DAY, HOUR, MINUTE
 from exporter.simulator.faults import FAULT_KINDS
 from simulation.fault_timer import FaultTimer, ScrapeScheduler
 from simulation.fleet import LISTED_FOR, make_source
-from simulation.settings import vary
+from simulation.settings import NAME_SUFFIX, vary
 from simulation.simulated_account import MAX_FIRST_POLL_AGE
 from simulation.state import MAX_CLOCK_ERROR
 
@@ -229,7 +229,7 @@ class FaultSchedule:
             self._state.removed_sources.add(removed.id)
         elif change == "renamed" and sources:
             renamed = self._rng.choice(sources)
-            renamed.name, renamed.updated = f"{renamed.name}-again", now
+            renamed.name, renamed.updated = f"{renamed.name}{NAME_SUFFIX}", now
         elif change == "updated" and sources:
             updated = self._rng.choice(sources)
             updated.status, updated.updated = self._rng.choice(("ACTIVE", "UPDATING", "FAILED")), now

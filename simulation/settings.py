@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Pairs of interval and idle_interval, with weights. Polls take most of a simulation's time, so the defaults are rare.
 INTERVALS = (("1m", "5m"), ("5m", "20m"), ("10m", "1h"), ("20m", "1h"), ("20m", "2h"), ("30m", "3h"), ("1h", "4h"))
 WEIGHTS = (1, 1, 4, 10, 20, 50, 50)
+NAME_SUFFIX = "-again"  # added to the name of a data source that is renamed
 
 
 def account_of(target: Any, accounts: Sequence[SimulatedAccount]) -> SimulatedAccount:
@@ -78,7 +79,10 @@ def vary(rng: Random, settings: dict[str, Any]) -> dict[str, Any]:
     elif change == "workers":
         varied["polling"]["concurrency"] = rng.choice((1, 3, 8))
     elif change == "filter" and "discovery" in target:
-        target["discovery"]["exclude"] = [{"data_source": f"*-{rng.randrange(3)}"}]
+        # Discovery reads a new name later, so the filter matches a data source before and after it is renamed.
+        number = rng.randrange(3)
+        globs = (f"*-{number}", f"*-{number}{NAME_SUFFIX}*")
+        target["discovery"]["exclude"] = [{"data_source": glob} for glob in globs]
     elif change == "remove source" and len(target.get("data_sources", ())) > 1:
         target["data_sources"].pop(rng.randrange(len(target["data_sources"])))
     elif change == "remove target" and len(varied["targets"]) > 1:
