@@ -97,7 +97,7 @@ class SilentRequestObserver(SilentObserver):
     def acquire(self, operation: str) -> None:
         """Return immediately: there is no rate limit."""
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:
         """Ignore a response."""
 
 

@@ -82,25 +82,28 @@ class RequestRecorder:
             self._rate_limiter.acquire(self._heartbeat.beat)
         self._stop_if_replaced()
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:
         """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
         if operation in self._background_operations:
             self._gate.report(self._metrics.count_request, self._target, operation, code, seconds)
             return
         self._heartbeat.beat()
-        self._gate.report(self._record, operation, code, seconds)
+        self._gate.report(self._record, operation, code, seconds, is_usable=is_usable)
 
     def _stop_if_replaced(self) -> None:
         if not self._gate.is_open:
             raise StoppedError
 
-    def _record(self, operation: str, code: str, seconds: float) -> None:
+    def _record(self, operation: str, code: str, seconds: float, *, is_usable: bool) -> None:
         self._metrics.count_request(self._target, operation, code, seconds)
         self._passes.count("requests")
         if is_throttled(code):
             self._passes.count("throttled")
             self._rate_limiter.report_throttled()
-        self._report(operation, code)
+        if is_usable:
+            self._report(operation, code)
+        else:  # a proxy or a login page may have sent it, so it does not show that AWS authorized the request
+            self._reachability.report_unknown(f"{operation}: malformed response")
 
     def _report(self, operation: str, code: str) -> None:
         authorized = was_authorized(operation, code)

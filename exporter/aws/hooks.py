@@ -33,8 +33,11 @@ class RequestObserver(Protocol):
     def acquire(self, operation: str) -> None:
         """Wait until the rate limiter allows one more attempt of an operation."""
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
-        """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`."""
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:
+        """Record an attempt; `code` is the HTTP status, AWS's error code, `timeout` or `connection`.
+
+        `is_usable` is False for a successful response whose body AWS would not send, such as a page in HTML.
+        """
 
 
 class RequestHooks:
@@ -104,10 +107,15 @@ class RequestHooks:
         # The SDK ignores the header in the JSON protocol. So the metrics would have another code than the error.
         is_json = operation_model.service_model.metadata.get("protocol") == "json"
         header = "" if is_json else headers.get("x-amzn-errortype", "")
-        self._finished(operation_model.name, _response_code(status, header, body))
-        if status < HTTPStatus.MULTIPLE_CHOICES:
-            check_response(operation_model, body)
-        elif not isinstance(_parse_json(body), dict):
+        code = _response_code(status, header, body)
+        try:
+            if status < HTTPStatus.MULTIPLE_CHOICES:
+                check_response(operation_model, body)
+        except ProviderError:
+            self._finished(operation_model.name, code, is_usable=False)
+            raise
+        self._finished(operation_model.name, code)
+        if status >= HTTPStatus.MULTIPLE_CHOICES and not isinstance(_parse_json(body), dict):
             response_dict["body"] = b"{}"  # botocore's parser fails on an error body that is not a JSON object
 
     def _require_observed(self, event_name: str, **_: Any) -> None:
@@ -129,8 +137,9 @@ class RequestHooks:
         code = _ERROR_CODE_IN_XML.search(body) if status >= HTTPStatus.MULTIPLE_CHOICES else None
         self._finished(operation_model.name, code[1].decode() if code else str(status))
 
-    def _finished(self, operation: str, code: str) -> None:
-        self._observer.finished(operation, code, self._host_clock.monotonic() - _started_at.get())
+    def _finished(self, operation: str, code: str, *, is_usable: bool = True) -> None:
+        seconds = self._host_clock.monotonic() - _started_at.get()
+        self._observer.finished(operation, code, seconds, is_usable=is_usable)
 
 
 def _event_name(client: Any) -> str:

@@ -60,7 +60,7 @@ class OneShotTarget:
         """Wait until the rate limiter allows the next request."""
         self._rate_limiter.acquire()
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:  # noqa: ARG002 (RequestObserver names them)
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:  # noqa: ARG002
         """Reduce the rate after a throttled request."""
         if is_throttled(code):
             self._rate_limiter.report_throttled()

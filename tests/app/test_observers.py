@@ -137,6 +137,17 @@ def test_an_error_of_a_proxy_does_not_change_whether_a_target_is_up(codes: list[
     assert bool(rig.reachability.last_error) is not is_up
 
 
+@pytest.mark.parametrize("before", [[], ["200"], ["timeout"]])
+def test_a_page_in_html_does_not_change_whether_a_target_is_up(before: list[str]) -> None:
+    """A login page has status 200, and no request of the target has reached AWS."""
+    rig = RecorderRig()
+    for code in before:
+        rig.recorder.finished(JOBS, code, 0.1)
+    rig.recorder.finished(JOBS, "200", 0.1, is_usable=False)
+    assert bool(rig.reachability.is_up) is (before == ["200"])
+    assert rig.reachability.last_error == ("" if rig.reachability.is_up else f"{JOBS}: malformed response")
+
+
 @pytest.mark.parametrize(
     ("attempts", "is_up"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,15 @@ def test_retries_of_the_sdk_are_recorded(target: SimulatedTarget, kind: str) -> 
     assert len(target.observer.codes) == 5
     assert target.observer.codes[2:] == ["200"] * 3
     assert target.observer.codes[0] == target.observer.codes[1] != "200"
+
+
+@pytest.mark.parametrize("kind", ["html", "server_error_html"])
+def test_a_successful_response_that_is_not_from_aws_is_recorded_as_unusable(target: SimulatedTarget, kind: str) -> None:
+    """An error has a code that shows whether AWS sent it. The page of a login portal has status 200."""
+    target.service.faults.add(kind)
+    with suppress(ProviderError):
+        target.read_jobs()
+    assert (target.observer.codes[0], target.observer.unusable) == (("200", 1) if kind == "html" else ("503", 0))
 
 
 def test_a_client_that_bypasses_the_hooks_raises(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,17 +38,19 @@ class RecordingObserver:
 
     def __init__(self) -> None:
         self.codes: list[str] = []
+        self.unusable = 0
         self.operations: list[str] = []
 
     def acquire(self, operation: str) -> None:
         """Allow every attempt."""
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:
         """Record an attempt."""
         assert operation
         assert seconds >= 0
         self.codes.append(code)
         self.operations.append(operation)
+        self.unusable += not is_usable
 
 
 class SimulatedTarget:

@@ -49,10 +49,11 @@ class _Limiter:
     def acquire(self, operation: str) -> None:
         pass
 
-    def finished(self, operation: str, code: str, seconds: float) -> None:
+    def finished(self, operation: str, code: str, seconds: float, *, is_usable: bool = True) -> None:
         assert operation
         assert code
         assert seconds >= 0
+        assert isinstance(is_usable, bool)
 
 
 class ResponseBodies:
