@@ -7,10 +7,9 @@ import sys
 
 def run() -> None:
     """Run the command line."""
-    # SIGHUP is blocked first, because it ends a process that does not handle it, and the imports take longer than
-    # anything else at the start. The kernel keeps the signal until `serve` handles it, or until another command lets it
-    # end the process.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    # What these signals mean depends on the command, and the imports take longer than anything else at the start. The
+    # kernel keeps the signals until the command is known, and SIGHUP until `serve` handles it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM, signal.SIGINT})
     # Modules are never freed. Garbage collections during the imports would find nothing, and take a fifth of the time.
     gc.disable()
     # structlog imports rich where it is installed, for an output that this program does not have. It takes a tenth of

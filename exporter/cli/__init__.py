@@ -15,7 +15,7 @@ from exporter.cli import logs
 from exporter.cli.arguments import parse
 from exporter.cli.log_sink import LogSink
 from exporter.cli.output import ClosedStdoutError
-from exporter.cli.signals import SIGNAL_EXIT_BASE
+from exporter.cli.signals import SIGNAL_EXIT_BASE, unblock_early_signals
 from exporter.cli.standard_streams import occupy_closed_streams, prepare_stdout, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
@@ -47,8 +47,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str], sink: LogSink) -> int:
     arguments = parse(argv)
-    if not arguments.reloads:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked by `exporter.__main__`
+    unblock_early_signals(is_service=arguments.reloads)
     logs.configure(sys.stderr, arguments.log_level, arguments.log_format)
     arguments.log_sink = sink
     # The modules of the other commands are not imported, because that would delay the start.

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from exporter.cli.output import print_output
+from exporter.cli.signals import unblock_early_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ class PrintText(argparse.Action):
         self._text = text
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the text."""
+        """Print the text. A reader of stdout that does not read must not prevent a stop."""
+        unblock_early_signals(is_service=False)
         print_output(self._text().rstrip("\n"))
         parser.exit()

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 SIGNAL_EXIT_BASE = 128  # the exit code of a program that a signal has ended is this plus the number of the signal
 PIPE_BYTES = 65536
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def unblock_early_signals(*, is_service: bool) -> None:
+    """Unblock the signals that `exporter.__main__` has blocked, now that the command is known.
+
+    A service ends by a signal, so a stop is a success, even while it still imports its modules. The handler ends the
+    process itself, because Python would ignore an exception in a callback, such as those of the import locks. Nothing
+    is open yet that must be closed. SIGHUP stays blocked until the service handles it.
+    """
+    if is_service:
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS if is_service else {*STOP_SIGNALS, signal.SIGHUP})
 
 
 class SignalReceiver:

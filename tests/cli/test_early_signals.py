@@ -1,4 +1,4 @@
-"""SIGHUP while the program starts, before it listens."""
+"""Signals while the program starts, before it listens."""
 
 from __future__ import annotations
 
@@ -51,6 +51,30 @@ def test_an_early_sighup_reloads_when_the_program_listens(
     assert not [
         line for line in program.log[: program.log.index(program.log_lines("listening")[0])] if "applied" in line
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("command", "module", "succeeds"),
+    [("serve", EARLY, True), ("serve", LATE, True), ("demo", LATE, True), ("export", EARLY, False)],
+)
+def test_an_early_stop_is_a_success_of_a_service(
+    tmp_path: Path,
+    command: str,
+    module: str,
+    succeeds: bool,  # noqa: FBT001 (a parameter of the test)
+    number: int,
+) -> None:
+    """The signal arrives while the program imports its modules. It fails a command that ends by itself."""
+    (tmp_path / "config.yaml").write_text("targets: [{region: us-east-1}]\n")
+    line = [*WITH_IMPORTS_LOGGED, command]
+    with subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert any(module in text for text in process.stderr)
+        process.send_signal(number)
+        _, log = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == (0 if succeeds else 128 + number)
+    assert "Traceback" not in log
 
 
 def test_sighup_ends_a_command_that_does_not_reload(
