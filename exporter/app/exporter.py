@@ -218,6 +218,7 @@ class Exporter:
             state_path=self._state.address,
             state_is_written=self._state.is_up,
             replicas=tuple(self._state.replicas()),
+            differing_targets=tuple(self._state.differing_targets()),
             unreadable_targets=self._targets.unreadable(),
             config_file=self.config_file,
             config_is_current=self.telemetry.config_is_current,

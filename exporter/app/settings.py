@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from exporter.aws import role_account, target_name, target_region
+from exporter.config import target_digest
 from exporter.domain.counting.counting_policy import CountingPolicy
 from exporter.domain.service import Use
 from exporter.domain.target_identity import ConfiguredTarget
@@ -39,6 +40,8 @@ class TargetSettings:
 
     It depends on whether polling.idle_interval is set, which is not visible when two sections are compared.
     """
+    digest: str = field(default="", compare=False)
+    """A digest of these settings and of others that do not affect the target here, such as objectives."""
 
     @property
     def access(self) -> tuple[str | None, ...]:
@@ -51,7 +54,8 @@ class TargetSettings:
 def configured_target(settings: TargetSettings) -> ConfiguredTarget:
     """Return the identity of a target that the configuration states; raise StartupError if it has no region."""
     target = settings.target
-    return ConfiguredTarget(target_name(target), target.service.name, target_region(target), role_account(target))
+    name, region = target_name(target), target_region(target)
+    return ConfiguredTarget(name, target.service.name, region, role_account(target), settings.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Settings:
                     config.documents.interval if target.service.has(Use.DOCUMENTS) else 0.0,
                     config.objective_tags,
                     polling.idle_interval_with_events,
+                    target_digest(config, target),
                 )
                 for target in config.targets
             ),

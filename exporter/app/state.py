@@ -68,6 +68,9 @@ class State(Protocol):
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return the live replicas with their targets; empty if state is not shared."""
 
+    def differing_targets(self) -> Sequence[str]:
+        """Return the keys of targets that live replicas do not have with the same settings."""
+
     def close(self, timeout: float = ...) -> None:
         """Write pending changes, and hand over all targets; give up after a timeout in seconds."""
 
@@ -119,6 +122,10 @@ class LocalState:
 
     def replicas(self) -> Sequence[ReplicaStatus]:
         """Return no replicas."""
+        return ()
+
+    def differing_targets(self) -> Sequence[str]:
+        """Return no targets: there is no other replica."""
         return ()
 
     def close(self, timeout: float = 0.0) -> None:  # noqa: ARG002 (no write to a file can be waited for)

@@ -1,5 +1,6 @@
 """The configuration: its schema, and a loader that reports every problem of a file with its position."""
 
+from exporter.config.digest import target_digest
 from exporter.config.load import Loaded, default, load, parse, require_content
 from exporter.config.models import (
     Config,
@@ -44,5 +45,6 @@ __all__ = [
     "parse",
     "parse_target",
     "require_content",
+    "target_digest",
     "write",
 ]

@@ -26,12 +26,15 @@ MIN_SURPLUS = 2  # a replica hands over a target if it has at least this many mo
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A process that shares targets: its name and address for readers, and the keys of its configured targets."""
+    """A process that shares targets: its name and address for readers, and its configured targets.
+
+    `targets` has a digest of the settings of each target, by the key of the target.
+    """
 
     id: str
     name: str
     address: str = ""
-    targets: frozenset[str] = frozenset()
+    targets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,16 @@ class Membership:
 
     def configured(self) -> frozenset[str]:
         """Return the targets in the configuration of any live replica."""
-        return frozenset().union(*(replica.targets for replica in self.replicas.values()))
+        return frozenset().union(*(replica.targets.keys() for replica in self.replicas.values()))
 
     def differing_targets(self) -> list[str]:
-        """Return the targets that are in the configuration of some live replicas and not of others."""
-        configured = [replica.targets for replica in self.replicas.values()]
-        common = frozenset.intersection(*configured) if configured else frozenset()
-        return sorted(self.configured() - common)
+        """Return the targets that some live replicas do not have, or have with other settings.
+
+        Example: two replicas have a target of the same account, each with another filter. The owner polls the data
+        sources of its own filter, so no replica polls those of the other one.
+        """
+        targets = [replica.targets for replica in self.replicas.values()]
+        return sorted(key for key in self.configured() if len({each.get(key) for each in targets}) > 1)
 
     def loads(self) -> Counter[str]:
         """Return how many targets each live replica owns."""

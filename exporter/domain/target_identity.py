@@ -25,12 +25,17 @@ def account_of(key: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredTarget:
-    """A target of the configuration; `account` is None unless the configuration has it or AWS has returned it."""
+    """A target of the configuration.
+
+    `account` is None unless the configuration has it or AWS has returned it. `settings` is a digest of all settings
+    that affect the target.
+    """
 
     name: str
     service: str
     region: str
     account: str | None = None
+    settings: str = ""
 
     def identity(self, account: str) -> str:
         """Return the identity of this target in an account."""

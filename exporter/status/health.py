@@ -110,7 +110,7 @@ class TargetHealth:
         }
 
 
-def _first_and_count(resources: tuple[UnreadableResource, ...]) -> str:
+def _first_and_count(resources: tuple[object, ...]) -> str:
     """Return the first resource, and the number of further ones, as part of a sentence."""
     others = len(resources) - 1
     return f"{resources[0]}{f' and {others} more' if others else ''}"
@@ -132,6 +132,8 @@ class ExporterHealth:
     config_is_current: bool
     config_loaded_at: float
     replicas: tuple[ReplicaStatus, ...] = ()
+    differing_targets: tuple[str, ...] = ()
+    """The keys of targets that the replicas do not have with the same settings."""
     unreadable_targets: Mapping[str, str] = field(default_factory=dict)
     """The errors of the targets that are not polled because their state cannot be read."""
 
@@ -141,6 +143,13 @@ class ExporterHealth:
         for target, error in sorted(self.unreadable_targets.items()):
             text = f"Target {target} is not polled: its state in {self.state_path} cannot be read ({error})."
             found.append(Problem("QBusinessTargetNotPolled", Severity.CRITICAL, text))
+        if self.differing_targets:
+            text = (
+                f"The configurations of the replicas differ in target {_first_and_count(self.differing_targets)}: "
+                "the owner of the target polls only what its own configuration selects. "
+                "Configure all replicas in the same way."
+            )
+            found.append(Problem(None, Severity.WARNING, text))
         if not self.state_is_written:
             text = (
                 f"State writes to {self.state_path} are failing: "

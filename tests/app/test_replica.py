@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,6 +79,17 @@ def test_each_replica_shows_and_links_to_the_others(
         assert f'<a href="{OTHER}/">other</a>' in page
         assert [f"<code>{key(number)}</code>" in page for number in (0, 1)] == [True, True]
         eventually(lambda: [program.scrape().value(OWNED, target=name) for name in NAMES] == [0, 1])
+
+
+def test_a_target_that_another_replica_has_with_other_settings_is_reported(program: Program, database: str) -> None:
+    """Both replicas have the account of the first target, each under its own name. Only one of them polls it."""
+    with program, SteppedReplica(database, "other", replace(target(0), name="wiki"), target(1)) as other:
+        program.until_ready()
+        other.beat()
+        eventually(lambda: program.log_lines("level=warn", "different targets or settings", key(0)))
+        problem = f"The configurations of the replicas differ in target {key(0)} and 1 more"
+        eventually(lambda: any(problem in each["text"] for each in about_exporter(program)["problems"]))
+        assert problem in program.get("/")[1]
 
 
 @pytest.mark.trial  # waits for as long as a stop may take

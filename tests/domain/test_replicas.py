@@ -25,7 +25,7 @@ KEYS = [f"k{n}" for n in range(12)]
 
 def members(replicas: str, **owned: str) -> Membership:
     """Return live replicas with one-letter ids, and the owners of targets; all have all targets configured."""
-    live = {id_: Replica(id_, id_, targets=frozenset(KEYS)) for id_ in replicas}
+    live = {id_: Replica(id_, id_, targets=dict.fromkeys(KEYS, "")) for id_ in replicas}
     return Membership(live, {key: TargetRow(key, owner, 1, 0) for key, owner in owned.items()})
 
 
@@ -43,7 +43,7 @@ def test_free_targets_go_to_the_replica_that_owns_the_fewest() -> None:
 
 def test_only_a_replica_that_has_a_target_configured_may_own_it() -> None:
     """During a rollout of the configuration, replicas have different targets."""
-    live = {"a": Replica("a", "a", targets=frozenset({"k0"})), "b": Replica("b", "b", targets=frozenset({"k1"}))}
+    live = {"a": Replica("a", "a", targets={"k0": ""}), "b": Replica("b", "b", targets={"k1": ""})}
     assert choose_owners(Membership(live), ["k0", "k1", "k2"]) == {"k0": "a", "k1": "b"}
 
 

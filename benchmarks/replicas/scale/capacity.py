@@ -42,7 +42,7 @@ def measure_costs(replicas: int, targets: int) -> Costs:
 
 def _add_others(transaction: Transaction, replicas: int, targets: int) -> None:
     """Add the leases of other replicas, each with all targets in its configuration, and the targets that they own."""
-    keys = frozenset(key(number) for number in range(targets))
+    keys = {key(number): "" for number in range(targets)}
     for number in range(1, replicas):
         leases.renew(transaction, Replica(str(number), str(number), targets=keys))
     for number in range(1, targets):

@@ -108,7 +108,7 @@ class Coordinator:
         self._stable_beats = self._stable_beats + 1 if is_stable else 0
         differing = members.differing_targets()
         if differing and differing != self.members.differing_targets():
-            logger.warning("replicas have different targets configured", targets=differing)
+            logger.warning("replicas have different targets or settings configured", targets=differing)
         self.members = members
         self._epochs.observe(members.targets, self._boot_time())
 
@@ -168,7 +168,7 @@ class Coordinator:
                 self._load(row)
             elif row.key not in self.partitions:
                 self._pass_on([row])
-        for key in self.partitions.keys() - self.replica.targets:
+        for key in self.partitions.keys() - self.replica.targets.keys():
             if not self.partitions[key].has_unwritten():
                 self.hand_over(self.partitions[key])
 

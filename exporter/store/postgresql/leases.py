@@ -6,6 +6,7 @@ end. A lease with an end later than any beat can set is void, because the clock 
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from exporter.domain.replicas import LEASE_SECONDS, Membership, Replica, TargetRow
@@ -24,22 +25,34 @@ _ALIVE = f"clock_timestamp() < until AND until <= clock_timestamp() + {_TTL}"
 
 def renew(transaction: Transaction, replica: Replica) -> None:
     """Renew the lease of a replica, and publish its configured targets."""
+    targets = sorted(replica.targets)
     transaction.execute(
         f"""
-        INSERT INTO replica (id, name, address, until, targets)
-        VALUES (%s, %s, %s, clock_timestamp() + {_TTL}, %s)
+        INSERT INTO replica (id, name, address, until, targets, settings)
+        VALUES (%s, %s, %s, clock_timestamp() + {_TTL}, %s, %s)
         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, address = EXCLUDED.address,
-            until = clock_timestamp() + {_TTL}, targets = EXCLUDED.targets
+            until = clock_timestamp() + {_TTL}, targets = EXCLUDED.targets,
+            settings = EXCLUDED.settings
         """,  # noqa: S608 (a constant)  # nosec B608
-        [replica.id, encode(replica.name), encode(replica.address), sorted(replica.targets)],
+        [
+            replica.id,
+            encode(replica.name),
+            encode(replica.address),
+            targets,
+            [replica.targets[key] for key in targets],
+        ],
     )
 
 
 def read_members(transaction: Transaction) -> Membership:
     """Return all targets and the live replicas."""
     rows = transaction.execute("SELECT key, owner, epoch, revision FROM target")
-    live = transaction.execute(f"SELECT id, name, address, targets FROM replica WHERE {_ALIVE}")  # noqa: S608  # nosec B608
-    replicas = (Replica(id_, decode(name), decode(address), frozenset(targets)) for id_, name, address, targets in live)
+    sql = f"SELECT id, name, address, targets, settings FROM replica WHERE {_ALIVE}"  # noqa: S608 (a constant)  # nosec B608
+    # A replica of a release before the second schema publishes no settings.
+    replicas = (
+        Replica(id_, decode(name), decode(address), dict(zip_longest(targets, settings, fillvalue="")))
+        for id_, name, address, targets, settings in transaction.execute(sql)
+    )
     return Membership({each.id: each for each in replicas}, {row[0]: TargetRow(*row) for row in rows})
 
 

@@ -41,6 +41,7 @@ _MIGRATIONS = (
         kind text NOT NULL, key text NOT NULL, value text NOT NULL, PRIMARY KEY (target, kind, key)
     );
     """,
+    "ALTER TABLE replica ADD COLUMN settings text[] NOT NULL DEFAULT '{}'",
 )
 
 

@@ -101,6 +101,10 @@ class SharedState:
         """Return the live replicas with their targets, as of the last beat."""
         return self._coordinator.members.status(self._coordinator.replica.id)
 
+    def differing_targets(self) -> Sequence[str]:
+        """Return the keys of targets that live replicas do not have with the same settings, as of the last beat."""
+        return self._coordinator.members.differing_targets()
+
     def close(self, timeout: float = STOP_TIMEOUT) -> None:
         """Write pending changes, hand over all targets, and disconnect; give up after a timeout in seconds."""
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from exporter.domain.target_identity import provisional_key
@@ -25,6 +26,16 @@ class TargetKeys:
         account = target.account or self.accounts.get(target.name)
         return target.identity(account) if account else provisional_key(target.name)
 
-    def all(self) -> frozenset[str]:
-        """Return the keys of all configured targets."""
-        return frozenset(self.key(target) for target in self.configured)
+    def all(self) -> dict[str, str]:
+        """Return the keys of all configured targets, each with a digest of its settings.
+
+        Targets with one key share a digest, which includes their names.
+        """
+        found: dict[str, list[str]] = {}
+        for target in self.configured:
+            found.setdefault(self.key(target), []).append(f"{target.settings}/{target.name}")
+        return {key: _digest(sorted(settings)) for key, settings in found.items()}
+
+
+def _digest(settings: list[str]) -> str:
+    return hashlib.sha256("\n".join(settings).encode("utf-8", "surrogatepass")).hexdigest()[:16]

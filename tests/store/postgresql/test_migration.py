@@ -64,7 +64,7 @@ def test_replicas_of_two_releases_share_targets_during_a_rollout(
         old.partition(1).commit({KEY: make_history(1)})
         monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, NEXT_STEP))  # noqa: SLF001 (the next release)
         with SteppedReplica(database, "new", target(1), target(2)) as new:
-            assert postgresql.execute("SELECT version FROM exporter_schema", database) == [(2,)]
+            assert postgresql.execute("SELECT version FROM exporter_schema", database) == [(3,)]
             new.beat()
             old.partition(1).commit({KEY: make_history(2)})
             old.partition(2).save_name("application/a", "named")
@@ -79,5 +79,5 @@ def test_replicas_of_two_releases_share_targets_during_a_rollout(
             assert old.partition(1).history(KEY) == make_history(3)
             old.partition(1).commit({KEY: make_history(4)})
         monkeypatch.undo()
-        with pytest.raises(RefusedError, match=r"migrated by a newer release \(schema 2.*: run that release"):
+        with pytest.raises(RefusedError, match=r"migrated by a newer release \(schema 3.*: run that release"):
             schema.prepare(old.session)  # as the older release does at a start

@@ -138,7 +138,7 @@ def wrong_parameter(server: PostgreSqlServer) -> str:
         (reading_role, "permission denied for table replica: GRANT SELECT, INSERT, UPDATE, DELETE ON replica, or make"),
         (missing_table, "the table job is missing: restore it, or use an empty database or schema"),
         (schema_without_rows, 'relation "replica" already exists.*: use an empty database or schema'),
-        (newer_schema, r"migrated by a newer release \(schema 99, this release supports 1\): run that release"),
+        (newer_schema, r"migrated by a newer release \(schema 99, this release supports 2\): run that release"),
         (wrong_authority, "certificate verify failed.*: check sslrootcert, and that the certificate has the name"),
         (wrong_host, 'certificate for "127.0.0.1" does not match host name "localhost".*: check sslrootcert'),
         (wrong_parameter, "state.url is not a URL that libpq understands"),
