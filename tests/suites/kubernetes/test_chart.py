@@ -102,6 +102,9 @@ def test_references_between_objects_resolve(values: dict[str, Any], kinds: set[s
     for kind in kinds & {"NetworkPolicy", "PodDisruptionBudget"}:
         selector = only(manifests, kind)["spec"]
         assert selector.get("podSelector", selector.get("selector"))["matchLabels"].items() <= labels
+    # Otherwise the network policy would apply to the pod of `helm test`, which then could not reach the exporter.
+    for test in (manifest for manifest in manifests if manifest["kind"] == "Pod"):
+        assert not workload["spec"]["selector"]["matchLabels"].items() <= test["metadata"]["labels"].items()
     if "ServiceMonitor" in kinds:
         monitor = only(manifests, "ServiceMonitor")["spec"]
         assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()

@@ -100,7 +100,10 @@ def test_the_network_policy_allows_only_necessary_traffic() -> None:
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["metrics"]
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 5353, 5353, 443, 80]
     restricted = only(render(ALL_VALUES), "NetworkPolicy")["spec"]
-    assert restricted["ingress"][0]["from"] == ALL_VALUES["networkPolicy"]["ingressFrom"]
+    *clients, test = restricted["ingress"][0]["from"]
+    assert clients == ALL_VALUES["networkPolicy"]["ingressFrom"]
+    (pod,) = (manifest for manifest in render(ALL_VALUES) if manifest["kind"] == "Pod")
+    assert test["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     assert restricted["egress"][1]["to"] == ALL_VALUES["networkPolicy"]["egressTo"]
 
 

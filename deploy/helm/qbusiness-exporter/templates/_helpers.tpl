@@ -21,6 +21,12 @@ app.kubernetes.io/name: {{ include "qbusiness-exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* The labels of the pod for `helm test`, which no selector of the exporter's pods matches. */}}
+{{- define "qbusiness-exporter.testLabels" -}}
+app.kubernetes.io/name: {{ include "qbusiness-exporter.name" . | trunc 58 | trimSuffix "-" }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "qbusiness-exporter.labels" -}}
 {{- $own := dict "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") }}
 {{- $own = merge $own (dict "app.kubernetes.io/managed-by" .Release.Service "app.kubernetes.io/version" .Chart.AppVersion) }}
