@@ -40,8 +40,9 @@ ALERTMANAGER = PROMETHEUS / "alertmanager.example.yml"
 PAGE = ROOT / "docs" / "alerts.md"
 ALERTS = alerts()
 HAND_TESTED = hand_tested_alerts()
-# The first is about one replica, the others compare the current number with the day before.
-LOOKING_BACK = ("ExporterDown", "DataSourcesLost", "Shrank")
+# The first is about one replica, and the second looks back further only while it fires. The others compare the current
+# number with the day before.
+LOOKING_BACK = ("ExporterDown", "Throttled", "DataSourcesLost", "Shrank")
 RULES = rules()
 INSTRUCTIONS = (
     "Add ",
