@@ -14,6 +14,7 @@ import yaml
 
 from deploy.chart_values import described_values
 from exporter.config import json_schema
+from exporter.config.types import ROLE
 from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
 from exporter.rules.options import RuleOptions
 from exporter.rules.renderer import RuleRenderer, alert_names
@@ -57,7 +58,11 @@ def values_schema() -> str:
     config: dict[str, Any] = json_schema()
     del config["$schema"]
     schema = yaml.safe_load(SCHEMA.read_text())
-    names = {"ServiceName": {"enum": list(SERVICES)}, "AlertName": {"enum": list(alert_names())}}
+    names = {
+        "ServiceName": {"enum": list(SERVICES)},
+        "AlertName": {"enum": list(alert_names())},
+        "RoleArn": {"type": "string", "pattern": f"^({ROLE})?$"},
+    }
     schema["$defs"] |= {**names, **config.pop("$defs"), "Config": config}
     return json.dumps(schema, indent=2) + "\n"
 

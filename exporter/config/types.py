@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exporter.domain.service import Level
 
 REGION = "[a-z]{2,4}(-[a-z]+)+-[0-9]+"
-_ROLE = "arn:aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
+ROLE = "arn:aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?:iam::[0-9]{12}:role/[a-zA-Z0-9_+=,.@/-]+"
 _URL = r"https?://[^\s/@]+(/[^\s]*)?"
 _QUEUE_URL = r"https?://[^\s/@]+/[0-9]{12}/[a-zA-Z0-9_-]{1,80}(\.fifo)?"
 MAX_LABELS = 32
@@ -164,7 +164,7 @@ Flag = StrictBool
 Region = Annotated[StrictStr, Field(pattern=f"^{REGION}$"), Expected("a region", "write it as us-east-1")]
 RoleArn = Annotated[
     StrictStr,
-    Field(pattern=f"^{_ROLE}$"),
+    Field(pattern=f"^{ROLE}$"),
     Expected("the ARN of a role", "write it as arn:aws:iam::111122223333:role/name"),
 ]
 LabelName = Annotated[

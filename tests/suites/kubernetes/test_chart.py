@@ -174,6 +174,8 @@ def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> Non
     [
         ({"serviceMonitor": {"interval": "5m"}}, "serviceMonitor.interval is 5m: use at most 1m"),
         ({"podMonitor": {"interval": "120s"}}, "podMonitor.interval is 120s: use at most 1m"),
+        ({"serviceMonitor": {"interval": "10s", "scrapeTimeout": "15s"}}, "longer than the interval of 10s"),
+        ({"podMonitor": {"interval": "1m", "scrapeTimeout": "1m1s"}}, "longer than the interval of 1m"),
         ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "would scrape each pod twice"),
         ({"serviceMonitor": {"enabled": True, "basicAuth": {"username": {"name": "a", "key": "b"}}}}, "and password"),
         ({"prometheusRule": {"additionalRuleLabels": {"severity": "page"}}}, "every alert would have the same one"),
@@ -193,7 +195,9 @@ def test_an_invalid_value_is_rejected(values: dict[str, Any], place: str) -> Non
         ({"state": DATABASE, "updateStrategy": {"type": "OnDelete"}}, "a Deployment does not have it"),
         ({"updateStrategy": {"type": "Recreate"}}, "a StatefulSet does not have it"),
         ({"state": {"postgresql": {"url": "postgresql://exporter:secret@db/exporter"}}}, "use existingSecret"),
+        ({"state": {"postgresql": {"url": "postgresql://db/exporter?user=a&password=secret"}}}, "use existingSecret"),
         ({"state": {"postgresql": {"existingSecret": "database"}}}, "but no url"),
+        ({"config": {"state": {"url": "postgresql://exporter@db/exporter"}}}, "use state.postgresql.url"),
         ({"prometheusRule": {"enabled": True, "overrides": {"QBusinessSyncFailed": {"threshold": 1}}}},
          "QBusinessSyncFailed.threshold: this alert has no threshold"),
     ],
@@ -251,6 +255,8 @@ def test_the_notes_list_what_is_missing() -> None:
     assert "No IAM role is set" not in render_notes({"serviceAccount": {"roleArn": ROLE}})
     assert "No ServiceMonitor is installed" in render_notes()
     assert "No ServiceMonitor is installed" not in render_notes(MONITORED)
+    assert "The alerts link to http://localhost:10142" in render_notes(MONITORED)
+    assert "The alerts link" not in render_notes({**MONITORED, "externalUrl": "https://exporter.example.com"})
     assert "emptyDir" in render_notes({"persistence": {"enabled": False}})
     assert "https://localhost" in render_notes({"webConfig": {"content": WEB}})
     assert "set image.registry" in render_notes()

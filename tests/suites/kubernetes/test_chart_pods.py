@@ -86,6 +86,8 @@ def test_pods_get_their_role_from_irsa_or_pod_identity() -> None:
     """IRSA needs an annotation. Pod Identity needs none, but the network policy must allow its agent."""
     annotated = only(render({"serviceAccount": {"roleArn": ROLE}}), "ServiceAccount")["metadata"]["annotations"]
     assert annotated == {"eks.amazonaws.com/role-arn": ROLE}
+    european = ROLE.replace("arn:aws:", "arn:aws-eusc:")
+    assert only(render({"serviceAccount": {"roleArn": european}}), "ServiceAccount")["metadata"]["annotations"]
     manifests = render({"aws": {"region": "eu-west-1"}})
     assert "annotations" not in only(manifests, "ServiceAccount")["metadata"]
     assert container_of(manifests)["env"] == [{"name": "AWS_REGION", "value": "eu-west-1"}]

@@ -6,6 +6,9 @@
 {{- if not (regexMatch "^([0-9]+ms|[0-9]{1,2}s|1m|1m0s)$" $monitor.interval) }}
 {{- fail (printf "%s.interval is %s: use at most 1m, because alerts look back a few minutes and would miss samples" $kind $monitor.interval) }}
 {{- end }}
+{{- if gt (include "qbusiness-exporter.milliseconds" $monitor.scrapeTimeout | int) (include "qbusiness-exporter.milliseconds" $monitor.interval | int) }}
+{{- fail (printf "%s.scrapeTimeout is %s, longer than the interval of %s: the Prometheus operator would ignore the object" $kind $monitor.scrapeTimeout $monitor.interval) }}
+{{- end }}
 {{- if and $monitor.enabled $monitor.basicAuth (not (and $monitor.basicAuth.username $monitor.basicAuth.password)) }}
 {{- fail (printf "%s.basicAuth needs username and password, each as {name, key} of a Secret" $kind) }}
 {{- end }}
@@ -38,6 +41,17 @@
 {{- include "qbusiness-exporter.validateDatabase" . }}
 {{- end }}
 
+{{- /* A duration in milliseconds. Longer units than minutes are longer than any valid interval of scrapes. */}}
+{{- define "qbusiness-exporter.milliseconds" -}}
+{{- $total := 0 }}
+{{- range regexFindAll "[0-9]+(ms|[smhdwy])" . -1 }}
+{{- $unit := regexFind "[a-z]+" . }}
+{{- $factor := get (dict "ms" 1 "s" 1000 "m" 60000) $unit | default 3600000 }}
+{{- $total = add $total (mul (trimSuffix $unit . | int) $factor) }}
+{{- end }}
+{{- $total }}
+{{- end }}
+
 {{- /* A state path that no volume covers is on the root file system of the container, which is read-only and is lost with the pod. */}}
 {{- define "qbusiness-exporter.validateState" -}}
 {{- $path := dig "state" "path" "" .Values.config | toString }}
@@ -61,10 +75,13 @@
 {{- if and $database.url (dig "state" dict $values.config) }}
 {{- fail "state.postgresql.url with config.state: there is one state; remove config.state" }}
 {{- end }}
+{{- if and (not $database.url) (dig "state" "url" "" $values.config) }}
+{{- fail "config.state.url: use state.postgresql.url, so that the chart allows the traffic to the database and installs a Deployment" }}
+{{- end }}
 {{- if and $database.url $values.persistence.existingClaim }}
 {{- fail "state.postgresql.url with persistence.existingClaim: the state is in the database; remove existingClaim" }}
 {{- end }}
-{{- if and $database.url (regexMatch "^[a-z]+://[^/@]*:[^/@]*@" $database.url) }}
+{{- if and $database.url (regexMatch "^[a-z]+://[^/@]*:[^/@]*@|[?&]password=" $database.url) }}
 {{- fail "state.postgresql.url has a password, which anyone could read in the ConfigMap: use existingSecret" }}
 {{- end }}
 {{- if and (not $database.url) (or $database.existingSecret $database.iamAuth) }}
