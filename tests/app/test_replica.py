@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import yaml
 
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
-from tests.support.harness import config_for, eventually, fleet_of, serve
+from tests.support.harness import NEW_INTERPRETER, config_for, eventually, fleet_of, serve
 from tests.support.oracle import busy_source
 from tests.support.program_process import ProgramProcess
 from tests.support.request_log import logged_requests
@@ -34,6 +35,21 @@ NAMES = ("first", "second")
 JOBS = "ListDataSourceSyncJobs"
 POLLS = 10
 UNREADABLE = "target first is not polled: its state cannot be read (DecodeError"
+SILENT_DNS = """
+import socket
+import time
+
+resolve = socket.getaddrinfo
+
+
+def resolve_late(host, *arguments, **options):
+    if host == "db.internal":
+        time.sleep(600)
+    return resolve(host, *arguments, **options)
+
+
+socket.getaddrinfo = resolve_late
+"""
 OTHER = "http://other.example:10142/base"
 TAKE_FIRST = f"""
 INSERT INTO replica VALUES ('other id', 'other', '{OTHER}', clock_timestamp() + interval '15 s', '{{}}');
@@ -130,6 +146,24 @@ def test_a_stop_takes_less_than_five_seconds_while_the_start_waits_for_the_datab
             process.send_signal(signal.SIGTERM)
             _, log = process.communicate()
         assert process.wait() == 0, log
+        assert time.monotonic() - signalled_at < 5
+
+
+@pytest.mark.trial  # waits for as long as an attempt to connect may take
+def test_the_program_listens_and_stops_in_time_while_dns_does_not_respond(program: Program, tmp_path: Path) -> None:
+    """It is healthy and not ready, and reports why."""
+    (tmp_path / "sitecustomize.py").write_text(SILENT_DNS)
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["state"]["url"] = config["state"]["url"].replace("127.0.0.1", "db.internal")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    program.command, program.env = NEW_INTERPRETER, {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    with program:
+        assert program.get("/-/healthy")[0] == 200
+        status, reason = program.get("/-/ready")
+        assert (status, "the DNS server" in reason) == (503, True)
+        assert program.scrape().value("qbusiness_exporter_state_up") == 0
+        signalled_at = time.monotonic()
+        assert program.stop() == 0
         assert time.monotonic() - signalled_at < 5
 
 

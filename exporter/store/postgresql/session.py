@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import IsolationLevel
 
+from exporter.store.postgresql.connector import Connector
 from exporter.store.postgresql.errors import translate
 from exporter.store.postgresql.url import connection_parameters
 from exporter.store.postgresql.watchdog import shut_down
@@ -49,6 +50,7 @@ class Session:
         self._settings = settings
         self._watchdog = watchdog
         self._token = token
+        self._connector = Connector(watchdog.host, self._open)
         self._connection: psycopg.Connection[Any] | None = None
         self.lock_timeout = "2s"
         """How long a statement waits for rows that another session has locked."""
@@ -105,11 +107,14 @@ class Session:
                 connection.close()
 
     def end(self) -> None:
-        """End the thread that watches the statements. No transaction may follow."""
+        """End the thread that watches the statements, and an attempt to connect. No transaction may follow."""
         self._watchdog.stop()
+        self._connector.abandon()
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            parameters = connection_parameters(self._settings, self._token)
-            self._connection = psycopg.connect(**parameters, prepare_threshold=None)
+            self._connection = self._connector.connect()
         return self._connection
+
+    def _open(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(**connection_parameters(self._settings, self._token), prepare_threshold=None)

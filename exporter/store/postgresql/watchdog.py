@@ -24,7 +24,7 @@ class Watchdog:
 
     def __init__(self, host: Host, deadline: float = DEADLINE) -> None:
         """Start the thread; `deadline` is in seconds, for one statement."""
-        self._host = host
+        self.host = host
         self._seconds = deadline
         self._changed = host.condition()
         self._deadline: float | None = None
@@ -37,7 +37,7 @@ class Watchdog:
     def watch(self, descriptor: int) -> Iterator[None]:
         """Shut down the socket of a descriptor if the block takes too long."""
         with self._changed:
-            self._deadline, self._descriptor = self._host.monotonic() + self._seconds, descriptor
+            self._deadline, self._descriptor = self.host.monotonic() + self._seconds, descriptor
             self._changed.notify()
         try:
             yield
@@ -54,7 +54,7 @@ class Watchdog:
     def _run(self) -> None:
         with self._changed:
             while not self._is_stopped:
-                remaining = None if self._deadline is None else self._deadline - self._host.monotonic()
+                remaining = None if self._deadline is None else self._deadline - self.host.monotonic()
                 if remaining is not None and remaining <= 0:
                     self._deadline = None
                     shut_down(self._descriptor)
