@@ -174,3 +174,19 @@ def test_the_reason_is_the_code_of_the_connector_or_of_the_api(tmp_path: Path) -
     ]
     name = "overview.json: Top failure reasons: A"
     assert_results(tmp_path, series, "80m", {name: {'{reason="CNF-5572"}': 120, '{reason="InternalError"}': 60}})
+
+
+@pytest.mark.parametrize("name", ["overview.json: Top failure reasons: A", "data-source.json: Top failure reasons: A"])
+def test_the_first_failure_with_a_code_of_the_connector_is_counted(tmp_path: Path, name: str) -> None:
+    """Its series appears at 1. An older failure, which a new pod or a new Prometheus sees, is not new."""
+    labels = ', error_code="InvalidRequest", connector_error_code="{}"'
+    counted = "qbusiness_sync_job_failures_total"
+    series = [
+        source_series("one", counted, "0x90", labels.format("")),
+        source_series("one", counted, "_x39 1x50", labels.format("CNF-5572")),
+        source_series("one", counted, "_x39 2x19 3x30", labels.format("SPE-5001")),
+        source_series("one", counted, "1x70 stale", labels.format("JRA-5001")),
+        source_series("two", counted, "_x70 1x20", labels.format("JRA-5001")),
+    ]
+    assert_results(tmp_path, series, "80m", {name: {'{reason="CNF-5572"}': 1, '{reason="SPE-5001"}': 3}})
+    assert_results(tmp_path, series, "50m", {name: None})

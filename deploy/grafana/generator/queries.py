@@ -139,9 +139,19 @@ class ServiceQueries:
         return self.per_source(f"round(increase({self.select(counter)}[{over}]))", *by)
 
     def failures(self, over: str) -> str:
-        """Return the failed syncs with a label `reason`, the connector's code or else the API's."""
+        """Return the failed syncs with a label `reason`, the connector's code or else the API's.
+
+        A series with a code of the connector appears with the first such failure, at 1 and not at 0, so `increase()`
+        misses that failure. If the data source had series before the range, but not this one, its first value is added.
+        """
         codes = ("error_code", "connector_error_code")
-        reasons = self.increase("sync_job_failures_total", *codes, over=over)
+        series = self.select("sync_job_failures_total")
+        growth = f"increase({series}[{over}])"
+        existing = f"last_over_time({series}[10m] offset {over})"
+        watched = self.last_known("sync_job_failures_total", 'connector_error_code=""', at=f" offset {over}")
+        new = f"min_over_time({series}[{over}]) unless on (data_source_id, {', '.join(codes)}) {existing}"
+        new = f"({new} and on (data_source_id) {watched})"
+        reasons = self.per_source(f"round({growth} + {new} or {new} or {growth})", *codes)
         for code in codes:
             reasons = f'label_replace({reasons}, "reason", "$1", "{code}", "(.+)")'
         return reasons
