@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.aws.credential_cache import LAST_RETRY
 from exporter.aws.rate_limiter import MIN_RATE
 from exporter.domain.durations import parse_duration
+from exporter.domain.units import HOUR
 from simulation.scrape_checks import NO_LABELS, POLL_SUCCESS
 from simulation.settings import targets_of
 
@@ -23,6 +24,7 @@ FAILING, WORKING = "credentials failing", "credentials work again"
 IN_FLIGHT = 60.0  # the longest duration of a request that was signed before the credentials were lost, in seconds
 REPLACED_IN = 120.0  # seconds after a refusal by AWS in which the program must request other credentials
 USED_IN = 60.0  # seconds after the replacement in which a request must use it, unless it waits for the rate limiter
+MOST_ISSUED = 15  # credentials of a target within an hour, because each replacement has all data sources polled
 REFUSED = 2400.0  # seconds in which AWS refuses a request of every data source, whose polls the rate limiter may delay
 
 
@@ -87,6 +89,8 @@ class CredentialCheck:
             slowest = MIN_RATE * self._state.settings["polling"]["requests_per_second"]
             unused = min(now, held.used_at) - max(held.replaced_at, self._changed_at)
             assert unused < USED_IN + 1 / slowest, f"{name} does not use what replaced refused credentials: {held}"
+        issued = sum(issued_at > now - HOUR for issued_at in held.issued_at)
+        assert issued <= MOST_ISSUED, f"{name} has replaced its credentials {issued} times within an hour"
 
     def _check_reasons(self, name: str, held: HeldCredentials, page: ParsedPage) -> None:
         """Assert that polls without credentials fail for no other reason."""

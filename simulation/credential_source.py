@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.aws.credentials import AwsCredentials
@@ -41,7 +41,7 @@ class HeldCredentials:
     `usable_until` is on the clock of the host, like the decisions of the program. `refused_since` is the time of the
     first refusal by AWS since it last accepted a request of the target. `replaced_at` is the time at which others were
     issued after the refusal, and `used_at` is the time at which a request first used these. `failures` is the number of
-    attempts that failed or were late.
+    attempts that failed or were late, and `issued_at` are the times of the others.
     """
 
     requested_at: float = NEVER
@@ -51,6 +51,7 @@ class HeldCredentials:
     replaced_at: float | None = None
     used_at: float = math.inf
     failures: int = 0
+    issued_at: list[float] = field(default_factory=list)
 
 
 class CredentialSource:
@@ -94,6 +95,7 @@ class CredentialSource:
         held.usable_until = self._clock.now + expires_at - host.time()
         held.replaced_at, held.used_at = self._clock.now if held.refused_since else None, math.inf
         held.number = len(self._issued)
+        held.issued_at.append(self._clock.now)
         access_key = f"{_PREFIX}{held.number}"
         self._issued.append(IssuedCredentials(held.requested_at, held.usable_until, expires_at))
         self._trace.note("credentials issued", target, expires_at)

@@ -150,14 +150,14 @@ class AwsClient:
     def _translate_errors(self, operation: str) -> Iterator[None]:
         with translated_errors(operation, self._observe_error):
             yield
-        self.credentials.accepted()
+        self.credentials.accepted(operation)
 
     def _observe_error(self, error: ProviderError) -> None:
         """Report to the cache whether AWS accepted the credentials, if an error shows it."""
         if error.reason is Reason.CREDENTIALS:
             self.credentials.refused(error)
         elif error.is_refusal:
-            self.credentials.accepted()
+            self.credentials.accepted(error.operation)
 
     def _get_client(self) -> Any:
         self.credentials.current()  # this may wait, so it comes before the lock

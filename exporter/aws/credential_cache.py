@@ -13,7 +13,7 @@ itself. With this cache, no request obtains credentials. The invariants:
 
 If AWS has refused credentials, only a request shows whether it accepts the next ones. So the observer is notified of
 the replacement, and retries everything that has failed. The pause before the next attempt grows with each replacement
-that AWS refuses in a row, because each of them causes requests for all data sources.
+that an operation refuses in a row (`refusal_pauses`).
 
 Example, with a deadline of 20 s and a role whose credentials last an hour: they are renewed after 45 minutes. If STS
 does not respond then, a failure is reported after 45 minutes and 20 seconds, and requests continue with the old
@@ -30,6 +30,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.aws.credentials import EXPIRED, Attempt
+from exporter.aws.refusal_pauses import RefusalPauses
 from exporter.errors import ProviderError, Reason, StoppedError
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FIRST_RETRY, LAST_RETRY = 5.0, 60.0  # seconds between two attempts; doubles with every failure
 RENEWAL_LEAD, RENEWAL_SHARE = 900.0, 0.25  # seconds before expiry, and at most this share of the lifetime
-REFUSAL_PAUSE, LAST_REFUSAL_PAUSE = 5.0, 900.0  # seconds between two attempts after a refusal; doubles every time
 
 # The credentials that the current thread used last, so that a refusal is attributed to the right ones. A request that
 # was signed with the old credentials says nothing about the new ones.
@@ -86,7 +86,8 @@ class CredentialCache:
         self._error: ProviderError | None = None  # of the last attempt
         self._attempt: Attempt | None = None
         self._is_late = False
-        self._failures = self._refusals = 0
+        self._failures = 0
+        self._refusal_pauses = RefusalPauses(host)
         self._due = -math.inf if before.failure else self._renews
         self._last_start = -math.inf
         self._events: deque[Callable[[], None]] = deque()
@@ -128,23 +129,24 @@ class CredentialCache:
         """
         used = _signed_with.get()
         with self._changed:
-            if used is None or used is not self._valid or used is self._refused:
+            if used is None or used is not self._valid:
                 return
-            self._refused, self._failure = used, error
-            self._events.append(partial(self._observer.credentials_refused, error))
-            self._make_due(min(LAST_REFUSAL_PAUSE, REFUSAL_PAUSE * 2.0 ** min(self._refusals, 10)))
-            self._refusals += 1
+            is_first = used is not self._refused
+            if is_first:
+                self._refused, self._failure = used, error
+                self._events.append(partial(self._observer.credentials_refused, error))
+            self._make_due(self._refusal_pauses.refused(error.operation, is_first=is_first))
             self._changed.notify_all()
 
-    def accepted(self) -> None:
-        """Record that AWS accepted the credentials of this thread's last request.
-
-        This has no effect if AWS has refused the same credentials too, for example while they are being replaced.
-        """
+    def accepted(self, operation: str) -> None:
+        """Record that AWS accepted the credentials of this thread's last request, unless it has refused them too."""
         used = _signed_with.get()
+        self._refusal_pauses.accepted(operation)
         if self._failure and used is not self._refused:
             with self._changed:
                 if self._error is None and used is self._valid:
+                    if self._attempt is None:
+                        self._due = self._renews
                     self._recover()
 
     def stop(self) -> None:
@@ -236,7 +238,7 @@ class CredentialCache:
         if self._failure:
             self._events.append(self._observer.credentials_recovered)
         self._failure, self._refused, self._is_lost = None, None, False
-        self._failures = self._refusals = 0
+        self._failures = 0
         self._changed.notify_all()
 
     def _retry_later(self) -> None:

@@ -10,5 +10,6 @@ __all__ = ["aws_environment", "target"]
 @pytest.fixture
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Obtain credentials again without a pause, so that tests need not wait for seconds."""
-    for name in ("FIRST_RETRY", "LAST_RETRY", "REFUSAL_PAUSE", "LAST_REFUSAL_PAUSE"):
-        monkeypatch.setattr(f"exporter.aws.credential_cache.{name}", 0.05)
+    names = "credential_cache.FIRST_RETRY", "credential_cache.LAST_RETRY", "refusal_pauses.FIRST_PAUSE"
+    for name in names:
+        monkeypatch.setattr(f"exporter.aws.{name}", 0.05)

@@ -111,9 +111,14 @@ class CacheRig:
         (result,) = self.results
         return result.rpartition(" at ")[0]
 
-    def requested_and_refused(self) -> str:
+    def requested_and_refused(self, operation: str = "") -> str:
         """Request credentials that AWS then refuses, and return them."""
-        return self.requested(lambda: self.cache.refused(ProviderError(Reason.CREDENTIALS, "ExpiredToken")))
+        error = ProviderError(Reason.CREDENTIALS, "ExpiredToken", operation=operation)
+        return self.requested(lambda: self.cache.refused(error))
+
+    def requested_and_accepted(self, operation: str = "") -> str:
+        """Request credentials that AWS then accepts, and return them."""
+        return self.requested(lambda: self.cache.accepted(operation))
 
 
 @pytest.fixture
@@ -217,11 +222,11 @@ def test_refused_credentials_are_obtained_again(world: CacheRig) -> None:
     world.request()
     world.run(10)
     world.requested_and_refused()
-    world.requested(world.cache.accepted)  # of a request that AWS received before
+    world.requested_and_accepted()  # of a request that AWS received before
     world.run(2)
     assert [round(moment) for moment in world.started] == [0, 10]
     assert world.observer.events == ["refused: ExpiredToken", "replaced"]
-    assert world.requested(world.cache.accepted) == "key-2"
+    assert world.requested_and_accepted() == "key-2"
     world.run(1)
     assert world.observer.events == ["refused: ExpiredToken", "replaced", "recovered"]
 
@@ -236,10 +241,49 @@ def test_refusals_cause_few_attempts(world: CacheRig) -> None:
     assert [round(moment) for moment in world.started] == [0, 5, 15, 35, 75, 155, 315, 635, 1275]
     assert world.observer.events == ["refused: ExpiredToken", "replaced"] * 8 + ["refused: ExpiredToken"]
     world.run(15 * MINUTE)
-    world.requested(world.cache.accepted)
+    world.requested_and_accepted()
     assert world.observer.events[-1] == "recovered"
     before = len(world.started)
     world.requested_and_refused()
+    world.run(1)
+    assert len(world.started) == before + 1
+
+
+@pytest.mark.parametrize("has_static_keys", [False, True])
+@pytest.mark.parametrize("is_always_refused", [False, True])
+def test_one_operation_that_refuses_all_credentials_causes_few_attempts(
+    world: CacheRig, *, has_static_keys: bool, is_always_refused: bool
+) -> None:
+    """The pause grows although all other operations accept each replacement, or the same one accepts every other."""
+    world.lifetime, world.has_static_keys, world.seconds = None, has_static_keys, 0.0
+    world.request()
+    for second in range(1800):
+        world.run(1)
+        world.requested_and_accepted("ListIndices")
+        if is_always_refused or second % 2:
+            world.requested_and_refused("ListDataSources")
+        else:
+            world.requested_and_accepted("ListDataSources")
+    assert len(world.started) == pytest.approx(9, abs=1)
+    world.run(15 * MINUTE)
+    world.requested_and_accepted("ListDataSources")
+    before = len(world.started)
+    world.requested_and_refused("ListDataSources")
+    world.run(1)
+    assert len(world.started) == before + 1
+
+
+def test_credentials_that_a_second_operation_refuses_are_replaced_immediately(world: CacheRig) -> None:
+    """The pause of an operation that refuses all credentials must not delay the replacement of expired ones."""
+    world.lifetime, world.seconds = None, 0.0
+    world.request()
+    for _ in range(600):
+        world.run(1)
+        world.requested_and_accepted("ListIndices")
+        world.requested_and_refused("ListDataSources")
+    world.run(10)
+    before = len(world.started)
+    world.requested_and_refused("ListIndices")
     world.run(1)
     assert len(world.started) == before + 1
 
@@ -256,7 +300,7 @@ def test_the_same_credentials_are_no_replacement(world: CacheRig) -> None:
     world.has_static_keys = False
     world.run(MINUTE)
     assert world.observer.events == ["refused: ExpiredToken", "replaced"]
-    assert world.requested(world.cache.accepted) != "key-1"
+    assert world.requested_and_accepted() != "key-1"
     assert world.observer.events[-1] == "recovered"
 
 
@@ -267,7 +311,7 @@ def test_the_same_credentials_may_be_accepted_later(world: CacheRig) -> None:
     world.run(10)
     world.requested_and_refused()
     world.run(10)
-    assert world.requested(world.cache.accepted) == "key-1"
+    assert world.requested_and_accepted() == "key-1"
     assert world.observer.events == ["refused: ExpiredToken", "recovered"]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.app.observers import CredentialRecorder
 from exporter.aws.credential_cache import CredentialCache
 from exporter.aws.credentials import Attempt
+from exporter.aws.refusal_pauses import RefusalPauses
 
 if TYPE_CHECKING:
     import pytest
@@ -48,7 +49,13 @@ def counts_the_first_credential_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CredentialRecorder, "credentials_failed", credentials_failed)
 
 
+def replaces_credentials_without_a_growing_pause(patch: pytest.MonkeyPatch) -> None:
+    """Start over with the shortest pause when any operation accepts the credentials."""
+    patch.setattr(RefusalPauses, "accepted", lambda self, _operation: self._refusals.clear())
+
+
 DEFECTS = (
+    replaces_credentials_without_a_growing_pause,
     waits_for_credentials_without_a_deadline,
     reports_lost_credentials_with_the_next_poll,
     keeps_refused_credentials,
