@@ -15,7 +15,7 @@ from exporter.cli import logs
 from exporter.cli.arguments import parse
 from exporter.cli.log_sink import LogSink
 from exporter.cli.output import ClosedStdoutError
-from exporter.cli.signals import SIGNAL_EXIT_BASE, unblock_early_signals
+from exporter.cli.signals import SIGNAL_EXIT_BASE, STOP_SIGNALS, unblock_early_signals
 from exporter.cli.standard_streams import occupy_closed_streams, prepare_stdout, unbuffered
 from exporter.errors import ConfigError, ExporterError
 
@@ -76,6 +76,9 @@ def run() -> None:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
         code = SIGNAL_EXIT_BASE + signal.SIGINT
+    # At its end, the interpreter restores the default handlers. A signal would then replace the exit code.
+    for number in (*STOP_SIGNALS, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     # Otherwise the interpreter traverses all objects before the process ends, which takes seconds if there are many.
     gc.freeze()
     sys.exit(code)

@@ -1,9 +1,10 @@
-"""The CPU time of the end of the process. The kernel returns its memory at once, without a traversal."""
+"""The end of the process: its CPU time, and signals during it."""
 
 from __future__ import annotations
 
 import os
 import resource
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ def cpu_seconds_of_ended_children() -> float:
 
 
 def test_the_end_takes_little_cpu_time(tmp_path: Path) -> None:
-    """A last garbage collection would take as long as a fifth of the start, and seconds with many data sources."""
+    """The kernel returns the memory at once, without a traversal.
+
+    A last garbage collection would take as long as a fifth of the start, and seconds with many data sources.
+    """
     with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
         program = serve(tmp_path, config_for(service, ":memory:", interval="1h", idle_interval="1h"))
         program.command = NEW_INTERPRETER
@@ -42,3 +46,15 @@ def test_the_end_takes_little_cpu_time(tmp_path: Path) -> None:
             running = cpu_seconds(program)
             assert program.stop() == 0
             assert cpu_seconds_of_ended_children() - before - running < running / 10
+
+
+def test_no_further_signal_replaces_the_exit_code(tmp_path: Path) -> None:
+    """A deployment may reload and stop the exporter at the same time, and a terminal may send Ctrl-C twice."""
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
+        program = serve(tmp_path, config_for(service, ":memory:"))
+        program.command = NEW_INTERPRETER
+        with program:
+            while program.process.poll() is None:
+                program.process.send_signal(signal.SIGTERM)
+                program.process.send_signal(signal.SIGHUP)
+        assert program.process.poll() == 0
