@@ -19,7 +19,8 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty_keys(cls, data: object) -> object:
-        """Treat a key without a value as an absent key."""
+        """Treat a key without a value as an absent key. An unknown one stays, so that it is reported."""
         if isinstance(data, dict):
-            return {key: value for key, value in data.items() if value is not None}
+            known = {declared.alias or name for name, declared in cls.model_fields.items()}
+            return {key: value for key, value in data.items() if value is not None or key not in known}
         return {} if data is None else data
