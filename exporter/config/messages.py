@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exporter.domain.quoting import KINDS, LONGEST, quoted
+from exporter.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,11 @@ def kind_of(value: object) -> str:
 
 
 def quoted_key(key: object) -> str:
-    """Return a key, without quotes if it is readable without them."""
-    plain = isinstance(key, str) and 0 < len(key) <= LONGEST and key.isprintable() and key == key.strip()
+    """Return a key, without quotes if it is readable without them.
+
+    It may be a URL with a password, whose own key is missing.
+    """
+    plain = isinstance(key, str) and 0 < len(key) <= LONGEST and key.isprintable() and key == redact(key.strip())
     return str(key) if plain else quoted(key)
 
 

@@ -12,10 +12,10 @@ from exporter.config.types import (
     Buckets,
     DatabaseUrl,
     Duration,
+    FilePath,
     Flag,
     Glob,
     IntervalOrNever,
-    Name,
     Number,
     WholeNumber,
 )
@@ -109,7 +109,7 @@ class ObjectiveConfig(Section):
 class StateConfig(Section):
     """Storage of the state, which keeps counters across restarts."""
 
-    path: Name = Field(
+    path: FilePath = Field(
         "state.db", description="SQLite file, relative to the working directory; `:memory:` keeps no state."
     )
     url: DatabaseUrl | None = Field(
@@ -117,7 +117,7 @@ class StateConfig(Section):
         description="PostgreSQL database that any number of replicas share, instead of path, with the parameters of "
         "libpq.",
     )
-    password_file: Name | None = Field(
+    password_file: FilePath | None = Field(
         None,
         description="File with the password for url, reread for each connection; PGPASSWORD and .pgpass work too.",
     )

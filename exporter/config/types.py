@@ -78,6 +78,13 @@ def _label_value(text: str) -> str:
     return text
 
 
+def _file_path(text: str) -> str:
+    if "://" in text:
+        # The message omits the URL, which may contain a password.
+        raise ValueError("a URL instead of the path of a file: write a database as url")
+    return text
+
+
 def _with_host(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -144,6 +151,7 @@ IntervalOrNever = Annotated[Duration, AfterValidator(_never_or_interval)]
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S"), AfterValidator(_on_one_line)]
 Glob = Name
+FilePath = Annotated[Name, AfterValidator(_file_path)]
 TagKey = Annotated[StrictStr, Field(min_length=1, max_length=MAX_TAG_KEY, pattern=r"\S"), AfterValidator(_on_one_line)]
 Url = Annotated[
     StrictStr,
