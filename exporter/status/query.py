@@ -62,8 +62,9 @@ class Query:
         `page_size` is the default.
         """
         texts = {name: parameters.get(name, "").strip() for name in _TEXTS}
-        if texts["state"] and texts["state"] not in STATES:
-            raise QueryError(f"state={texts['state']} must be one of {', '.join(STATES)}")
+        for name, words in (("state", STATES), ("service", SERVICES)):
+            if texts[name] and texts[name] not in words:
+                raise QueryError(f"{name}={texts[name]} must be one of {', '.join(words)}")
         return cls(
             **texts,
             containers={word: name for word in CONTAINERS if (name := parameters.get(word, "").strip())},

@@ -282,6 +282,7 @@ def test_pages_contain_each_source_once() -> None:
     ("query", "message"),
     [
         ({"state": "bad"}, "state=bad must be one of problem, critical,"),
+        ({"service": "Kendra"}, "service=Kendra must be one of qbusiness, "),
         ({"page": "0"}, "page=0 must be a whole number from 1 to 1000000"),
         ({"page": "x"}, "page=x must be"),
         ({"page": "9" * 5000}, "must be a whole number"),
