@@ -125,16 +125,17 @@ class Exporter:
             # Restored objects live as long as the program. Unless they are frozen, each full garbage collection
             # traverses all of them, which can delay a scrape by 0.1 s.
             gc.freeze()
-        # A scrape during the restore would lack data sources without any sign of that for Prometheus.
-        self.web.start()
-        if self._web_config:
-            self._web_config.watch(
-                tls_changed=self.web.renew_connections,
-                applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
-                refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
-            )
-        self._targets.start(is_one_pass=False)
-        self._state.start(self._follow_owners)
+        with self._applying:  # a client may request a reload as soon as the port is open
+            # A scrape during the restore would lack data sources without any sign of that for Prometheus.
+            self.web.start()
+            if self._web_config:
+                self._web_config.watch(
+                    tls_changed=self.web.renew_connections,
+                    applied=lambda: self.telemetry.config_loaded(self.host.time(), WEB_CONFIG),
+                    refused=lambda: self.telemetry.config_rejected(WEB_CONFIG),
+                )
+            self._targets.start(is_one_pass=False)
+            self._state.start(self._follow_owners)
         self._renderer.start()
 
     def start_polling(self, *, is_one_pass: bool = True) -> None:

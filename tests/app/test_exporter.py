@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from typing import TYPE_CHECKING
 
+from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
+from exporter.web.server.server import WebServer
 from tests.support.harness import config_for, fleet_of
 from tests.support.running_exporter import RunningExporter
+
+if TYPE_CHECKING:
+    import pytest
+
+RELOAD_SECONDS = 0.5  # in which a reload would be applied if it did not wait
 
 
 def test_a_stopped_exporter_releases_its_memory() -> None:
@@ -21,3 +30,23 @@ def test_a_stopped_exporter_releases_its_memory() -> None:
         del program
         gc.collect()
         assert exporter() is None
+
+
+def test_a_reload_during_the_start_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sidecar requests a reload as soon as the port is open, before the targets have started to poll."""
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
+        config = config_for(service, ":memory:")
+        program = RunningExporter(config)
+        reload = threading.Thread(target=program.reload, args=({**config, "polling": {"window": "25h"}},))
+        listen = WebServer.start
+
+        def listen_and_reload(web: WebServer) -> None:
+            listen(web)
+            reload.start()
+            reload.join(RELOAD_SECONDS)
+
+        monkeypatch.setattr(WebServer, "start", listen_and_reload)
+        with program:
+            reload.join()
+            program.until_ready()
+            assert [target.settings.polling.window for target in program.exporter.targets] == [25 * HOUR]
