@@ -151,8 +151,6 @@ class Exporter:
         the configuration. The state file stays the one that was opened at start.
         """
         with self._applying:
-            if self._stopping.is_set():
-                return
             settings = Settings.from_config(config)
             self._unapplied = None
             if settings.state != self._state_config:
@@ -181,8 +179,7 @@ class Exporter:
 
     def _follow_owners(self) -> None:
         with self._applying:
-            if not self._stopping.is_set():
-                self._targets.follow_owners()
+            self._targets.follow_owners()
 
     # State, for commands and the web server.
 

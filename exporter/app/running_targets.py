@@ -71,6 +71,8 @@ class RunningTargets:
         """Continue with other settings; raise ExporterError, and change nothing, if a target cannot be built."""
         require_different_names([each.target for each in settings])
         with self._mutex:
+            if self._services.stopping.is_set():  # a stop has overtaken this reload
+                return
             configured = [self._with_known_account(configured_target(each), each) for each in settings]
             targets = build_changed(settings, self.current, self._services, self._state.owned(configured))
             are_objectives_changed = self._services.objectives.use(objectives)
@@ -85,6 +87,8 @@ class RunningTargets:
     def follow_owners(self) -> None:
         """Start the targets that this process owns now, and stop those that it does not own any more."""
         with self._mutex:
+            if self._services.stopping.is_set():
+                return
             self._report_owned()
             if self._frozen.is_collection_due() and self._has_many_sources():
                 self._frozen.collect()

@@ -7,15 +7,18 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from exporter.app.settings import Settings
 from exporter.domain.units import HOUR
 from exporter.simulator.fleet import SimulatedDataSource
 from exporter.simulator.server import SimulatedEndpoint
 from exporter.web.server.server import WebServer
 from tests.support.harness import config_for, fleet_of
-from tests.support.running_exporter import RunningExporter
+from tests.support.running_exporter import RunningExporter, config_from, poll_threads
 
 if TYPE_CHECKING:
     import pytest
+
+    from exporter.config import Config
 
 RELOAD_SECONDS = 0.5  # in which a reload would be applied if it did not wait
 
@@ -50,3 +53,20 @@ def test_a_reload_during_the_start_waits_for_it(monkeypatch: pytest.MonkeyPatch)
             reload.join()
             program.until_ready()
             assert [target.settings.polling.window for target in program.exporter.targets] == [25 * HOUR]
+
+
+def test_a_reload_that_a_stop_overtakes_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop ends while the reload computes its settings."""
+    with SimulatedEndpoint(fleet_of(SimulatedDataSource("hr"))) as service:
+        config = config_for(service, ":memory:")
+        with RunningExporter(config) as program:
+            program.until_ready()
+            derive = Settings.from_config
+
+            def stop_and_derive(config: Config) -> Settings:
+                program.exporter.stop()
+                return derive(config)
+
+            monkeypatch.setattr(Settings, "from_config", stop_and_derive)
+            program.exporter.apply(config_from({**config, "polling": {"window": "25h"}}))
+            assert not poll_threads()
