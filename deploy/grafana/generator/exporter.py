@@ -186,6 +186,10 @@ def _targets() -> Table:
 
 
 def _located() -> str:
-    """Return the right side of a match that adds service, account and region; one series for each target."""
+    """Return the right side of a match that adds service, account and region; one series for each target.
+
+    If the scrape sets the label `service`, Prometheus renames the exporter's own label.
+    """
     info = _last("qbusiness_exporter_target_info")
+    info = f'label_replace({info}, "service", "$1", "exported_service", "(.+)")'
     return f"group_left (service, aws_account_id, aws_region) topk by (job, instance, target) (1, {info})"
