@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.errors import RejectedError
 from exporter.store.postgresql.rows import write_changes
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from exporter.store.postgresql.coordinator import Coordinator
     from exporter.store.postgresql.partition import Partition
     from exporter.store.postgresql.session import Session
+
+logger = structlog.get_logger()
 
 MAX_ROUNDS = 3  # of commits, until no changes wait; a refused commit may be repeated after a beat
 
@@ -98,5 +102,9 @@ class Commits:
                 write_changes(transaction, key, by_key[key][1])
         for key, revision in revisions.items():
             partition, changes = by_key[key]
+            has_lost_commits = revision <= partition.row.revision
             partition.mark_committed(changes, revision)
+            if has_lost_commits:  # behind a pooler, a failover does not end the session
+                logger.warning("database has lost commits, writing the target again", target=key)
+                partition.rewrite()
         return len(revisions) == len(by_key)

@@ -24,6 +24,7 @@ from exporter.domain.replicas import (
 )
 from exporter.store.postgresql import leases
 from exporter.store.postgresql.acquiring import MAX_UNEXPOSED, TargetAcquirer
+from exporter.store.postgresql.lease import Lease
 from exporter.store.postgresql.leaving import leave, pass_on
 from exporter.store.postgresql.loading import PartitionLoader
 from exporter.store.postgresql.target_keys import TargetKeys
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from exporter.domain.replicas import Replica
     from exporter.store.postgresql.partition import Partition, PartitionWriter
-    from exporter.store.postgresql.session import Session, Transaction
+    from exporter.store.postgresql.session import Session
 
 logger = structlog.get_logger()
 
@@ -46,14 +47,13 @@ class Coordinator:
     ) -> None:
         self._session = session
         self._boot_time = boot_time
-        self._deadline = float("-inf")
         self._epochs = EpochMemory()
         self._acquirer = TargetAcquirer(session, self._epochs)
         self._loader = PartitionLoader(session, boot_time, writer)
         self._is_behind = self.has_beaten = False
         self._stable_beats = 0
-        self.replica = replica
         self.keys = TargetKeys()
+        self.lease = Lease(session, replica, boot_time, self.keys)
         self.members = Membership()
         self.partitions: dict[str, Partition] = {}
         """The targets that this replica owns and has loaded, by key. Other threads may read it."""
@@ -65,20 +65,21 @@ class Coordinator:
         """The errors of the owned targets whose rows this replica cannot read, by key."""
         return self._loader.unreadable
 
-    def is_fresh(self) -> bool:
-        """Return whether no other replica can have taken over yet.
+    @property
+    def replica(self) -> Replica:
+        """This replica, with the targets that it has published."""
+        return self.lease.replica
 
-        The deadline counts from before the beat was sent, so it passes before the lease in the database ends.
-        """
-        return self._boot_time() < self._deadline
+    def is_fresh(self) -> bool:
+        """Return whether no other replica can have taken over yet."""
+        return self.lease.is_fresh()
 
     def beat(self, *, after_outage: bool = False) -> bool:
         """Renew the lease, and compare owned targets with the database; return whether to repeat this immediately."""
         sent_at = self._boot_time()
-        if after_outage:
+        members = self.lease.renew(sent_at)
+        if after_outage or self.lease.was_lost:
             self._epochs.outage_ended(sent_at)
-        members = self._renew()
-        self._deadline = sent_at + LEASE_SECONDS
         self._observe(members)
         for partition in list(self.partitions.values()):
             self._compare(partition)
@@ -87,21 +88,6 @@ class Coordinator:
         self._take_free()
         self.has_beaten = True
         return self._is_behind
-
-    def _renew(self) -> Membership:
-        """Renew the lease, and repeat this if the database has accounts that change keys of targets."""
-        while True:
-            self.replica = replace(self.replica, targets=self.keys.all())
-            members = self._session.run(self._renew_once)
-            if self.replica.targets == self.keys.all():
-                return members
-
-    def _renew_once(self, transaction: Transaction) -> Membership:
-        leases.renew(transaction, self.replica)
-        members = leases.read_members(transaction)
-        # Accounts are read after the targets, so that this replica knows no account whose row it has not seen.
-        self.keys.accounts.update(leases.read_accounts(transaction))
-        return members
 
     def _observe(self, members: Membership) -> None:
         is_stable = members.replicas.keys() == self.members.replicas.keys()
@@ -176,7 +162,7 @@ class Coordinator:
         """Load a target that this replica owns. If loading would delay the beat, the next beat loads the target."""
         if row.key in self.partitions or self._loader.is_waiting(row.key):
             return
-        if self._boot_time() > self._deadline - LEASE_SECONDS + BEAT_INTERVAL:
+        if self._boot_time() > self.lease.deadline - LEASE_SECONDS + BEAT_INTERVAL:
             self._is_behind = True
             return
         if partition := self._loader.load(row):

@@ -6,6 +6,7 @@ end. A lease with an end later than any beat can set is void, because the clock 
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,27 @@ _TTL = f"interval '{LEASE_SECONDS:g} seconds'"
 _ALIVE = f"clock_timestamp() < until AND until <= clock_timestamp() + {_TTL}"
 
 
-def renew(transaction: Transaction, replica: Replica) -> None:
-    """Renew the lease of a replica, and publish its configured targets."""
+LeaseEnd = datetime
+"""The end of a lease on the clock of the database."""
+
+
+def read_end(transaction: Transaction, replica: str) -> LeaseEnd | None:
+    """Return the end of the lease of a replica; None without one."""
+    found = transaction.execute("SELECT until FROM replica WHERE id = %s", [replica])
+    return found[0][0] if found else None
+
+
+def renew(transaction: Transaction, replica: Replica) -> LeaseEnd:
+    """Renew the lease of a replica, and publish its configured targets; return the new end."""
     targets = sorted(replica.targets)
-    transaction.execute(
+    ((end,),) = transaction.execute(
         f"""
         INSERT INTO replica (id, name, address, until, targets, settings)
         VALUES (%s, %s, %s, clock_timestamp() + {_TTL}, %s, %s)
         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, address = EXCLUDED.address,
             until = clock_timestamp() + {_TTL}, targets = EXCLUDED.targets,
             settings = EXCLUDED.settings
+        RETURNING until
         """,  # noqa: S608 (a constant)  # nosec B608
         [
             replica.id,
@@ -42,6 +54,8 @@ def renew(transaction: Transaction, replica: Replica) -> None:
             [replica.targets[key] for key in targets],
         ],
     )
+    new_end: LeaseEnd = end
+    return new_end
 
 
 def read_members(transaction: Transaction) -> Membership:

@@ -23,7 +23,7 @@ def test_any_encoding_of_the_database_can_have_all_names(postgresql: PostgreSqlS
     named = ConfiguredTarget(name, "qbusiness", "us-east-1")
     url = postgresql.url(database)
     with SteppedReplica(url, "a", named) as a, SteppedReplica(url, "b", named) as b:
-        a.coordinator.replica = replace(a.coordinator.replica, address=address)
+        a.coordinator.lease.replica = replace(a.coordinator.replica, address=address)
         (owned,) = a.beat()
         a.coordinator.partitions[owned].save_account(name, "000000000001", key(1))
         assert (b.beat(), b.coordinator.keys.accounts) == (set(), {name: "000000000001"})
