@@ -52,6 +52,8 @@ class Session:
         self._token = token
         self._connector = Connector(watchdog.host, self._open)
         self._connection: psycopg.Connection[Any] | None = None
+        self.has_failed = False
+        """Whether the last transaction failed. Other threads may read it."""
         self.lock_timeout = "2s"
         """How long a statement waits for rows that another session has locked."""
         self.isolation_level = IsolationLevel.READ_COMMITTED
@@ -76,11 +78,12 @@ class Session:
                 with self._watchdog.watch(connection.fileno()):
                     connection.commit()
         except psycopg.Error as error:
-            self.close()
+            self._fail()
             raise translate(self._settings.address, error) from error
         except BaseException:
-            self.close()
+            self._fail()
             raise
+        self.has_failed = False
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Run a function in a transaction, and return its result."""
@@ -105,6 +108,14 @@ class Session:
                 shut_down(connection.fileno())
             with suppress(psycopg.Error):
                 connection.close()
+
+    def hurry(self) -> None:
+        """Wait less for a connection from now on, because the program stops."""
+        self._connector.hurry()
+
+    def _fail(self) -> None:
+        self.has_failed = True
+        self.close()
 
     def end(self) -> None:
         """End the thread that watches the statements, and an attempt to connect. No transaction may follow."""

@@ -60,7 +60,8 @@ class SharedState:
     @property
     def is_up(self) -> bool:
         """Whether the last statement succeeded and no other replica can have taken over."""
-        return not self._writer.error and self._coordinator.is_fresh()
+        # The writer reports an error once a second attempt has failed. The first one may have taken seconds.
+        return not self._writer.error and not self._session.has_failed and self._coordinator.is_fresh()
 
     def unready(self) -> str | None:
         """Return why it is not known yet which targets this replica owns; None once it is."""
@@ -110,6 +111,7 @@ class SharedState:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+        self._session.hurry()
         self._writer.stop(timeout)
         self._session.end()
 

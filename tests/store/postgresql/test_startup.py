@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trustme
 
@@ -16,8 +14,7 @@ from exporter import files
 from exporter.domain.replicas import Replica
 from exporter.errors import StartupError
 from exporter.runtime import System
-from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, connector, schema
-from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql import DatabaseSettings, Session, SharedState, Watchdog, schema
 from tests.support.harness import eventually, free_port
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
@@ -201,71 +198,6 @@ def test_a_database_that_cannot_be_reached_is_waited_for(postgresql: PostgreSqlS
         assert state.unready() is None
     finally:
         state.close()
-
-
-def test_a_dns_server_that_does_not_respond_is_waited_for(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start continues without it. Further attempts do not pile up, and the replica starts when DNS works."""
-    monkeypatch.setattr(connector, "CONNECT_DEADLINE", 0.2)
-    resolve, responds = socket.getaddrinfo, threading.Event()
-    resolving: list[bool] = []
-    failures: list[UnavailableError] = []
-    connect = connector.Connector.connect
-
-    def connect_and_count(attempts: connector.Connector) -> psycopg.Connection[Any]:
-        try:
-            return connect(attempts)
-        except UnavailableError as error:
-            failures.append(error)
-            raise
-
-    def resolve_late(host: str, *arguments: Any, **options: Any) -> object:
-        if host != "db.internal":
-            return resolve(host, *arguments, **options)
-        resolving.append(True)
-        is_answered = responds.wait(60)
-        resolving.remove(True)
-        assert is_answered
-        return resolve("127.0.0.1", *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_late)
-    monkeypatch.setattr(connector.Connector, "connect", connect_and_count)
-    state = open_state(database.replace("127.0.0.1", "db.internal"))
-    assert "the DNS server" in (state.unready() or "")
-    state.configure([target(1)])
-    state.start(lambda: None)
-    try:
-        eventually(lambda: len(failures) > 3)
-        assert len(resolving) == 1
-        responds.set()
-        eventually(lambda: state.is_up and state.owned([target(1)]))
-    finally:
-        responds.set()
-        state.close()
-
-
-def test_an_abandoned_attempt_leaves_no_connection(
-    postgresql: PostgreSqlServer, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The program has stopped before the attempt ended."""
-    monkeypatch.setattr(connector, "CONNECT_DEADLINE", 0.0)
-    opened, may_open = threading.Event(), threading.Event()
-    host = System()
-
-    def open_connection() -> psycopg.Connection[Any]:
-        may_open.wait()
-        connection = psycopg.connect(database)
-        opened.set()
-        return connection
-
-    attempts = connector.Connector(host, open_connection)
-    with pytest.raises(UnavailableError):
-        attempts.connect()
-    attempts.abandon()
-    may_open.set()
-    assert opened.wait(60)
-    name = database.rpartition("/")[2]
-    sql = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
-    eventually(lambda: not postgresql.execute(sql))
 
 
 def test_a_port_without_a_server_does_not_end_the_start() -> None:
