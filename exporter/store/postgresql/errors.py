@@ -13,6 +13,10 @@ class RefusedError(StartupError):
     """The database rejects this program until the operator changes something."""
 
 
+class MissingTableError(RefusedError):
+    """A table is missing. It may have been there before."""
+
+
 class UnavailableError(Exception):
     """The database cannot be reached, or did not respond in time."""
 
@@ -52,7 +56,8 @@ def translate(address: str, error: Exception) -> RefusedError | UnavailableError
     if advice is None and isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         advice = _find_advice(text)
     if advice:
-        return RefusedError(f"database {address} refuses the exporter ({text}): {advice}")
+        refusal = MissingTableError if isinstance(error, psycopg.errors.UndefinedTable) else RefusedError
+        return refusal(f"database {address} refuses the exporter ({text}): {advice}")
     kind = RejectedError if is_rejection(error) else UnavailableError
     return kind(text or type(error).__name__)
 

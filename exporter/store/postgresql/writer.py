@@ -10,7 +10,7 @@ from exporter.domain.replicas import BEAT_INTERVAL, RETRY_INTERVAL
 from exporter.errors import StartupError
 from exporter.store.postgresql.commits import Commits
 from exporter.store.postgresql.coordinator import Coordinator
-from exporter.store.postgresql.errors import UnavailableError
+from exporter.store.postgresql.errors import MissingTableError, UnavailableError
 from exporter.store.postgresql.retention import Retention
 from exporter.store.postgresql.schema import prepare_to_write
 
@@ -54,10 +54,8 @@ class Writer:
         self._identities: list[Callable[[], None]] = []
         self._hand_overs: list[Callable[[], None]] = []
         self._next_beat = host.monotonic()
-        self._is_prepared = False
-        self._has_connected = False
-        self._is_beating = self._is_away = False
-        self._is_reachable = False
+        self._is_prepared = self._has_connected = False
+        self._is_beating = self._is_away = self._is_reachable = False
         self._reported = ""
         self._stopping = self._has_left = False
         self._stop_deadline = host.monotonic()
@@ -171,6 +169,8 @@ class Writer:
                 prepare_again()
                 step()
         except (UnavailableError, StartupError) as error:
+            # All tables are missing in a new database. The next beat creates them, and the owners write everything.
+            self._is_prepared &= not (self._is_beating and isinstance(error, MissingTableError))
             self._fail(str(error))
         except Exception as error:
             # A bug must not end the thread. Without it, this replica would poll and never commit.

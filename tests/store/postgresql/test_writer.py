@@ -192,3 +192,34 @@ def test_a_change_of_owners_that_fails_is_tried_again(database: str) -> None:
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
         "change of owners not applied, trying again"
     ]
+
+
+def test_a_database_that_was_replaced_by_an_empty_one_gets_everything_again(
+    postgresql: PostgreSqlServer, database: str
+) -> None:
+    """An operator has recreated it, or a failover has reached another one. Only the owners have the counts by then."""
+    with running(database) as replica:
+        replica.store().commit({KEY: make_history(3)})
+        postgresql.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", database)
+        eventually(lambda: not replica.state.is_up)
+        replica.store().commit({KEY: make_history(4)})
+        eventually(lambda: replica.state.is_up)
+    with running(database) as replica:
+        assert replica.store().history(KEY) == make_history(4)
+
+
+def test_one_missing_table_is_reported_until_it_is_restored(postgresql: PostgreSqlServer, database: str) -> None:
+    """The lease is renewed meanwhile. The exporter does not create the table, whose rows belong to those of others."""
+    with running(database) as replica, capture_logs() as logs:
+        store = replica.store()
+        store.commit({KEY: make_history(3)})
+        postgresql.execute("ALTER TABLE job RENAME TO removed", database)
+        store.commit({KEY: make_history(4)})
+        eventually(lambda: not replica.state.is_up)
+        (error,) = [line for line in logs if line["log_level"] == "error"]
+        assert (error["event"], 'relation "job" does not exist' in error["error"]) == (writer.REJECTED, True)
+        postgresql.execute("ALTER TABLE removed RENAME TO job", database)
+        eventually(lambda: replica.state.is_up)
+        assert replica.store() is store
+    with running(database) as replica:
+        assert replica.store().history(KEY) == make_history(4)
