@@ -209,7 +209,7 @@ class VirtualServiceClient:
                 customized_response_dict={},
             )
             parsed = self._protocol.parse(model, http)
-            is_usable = response.status < _MULTIPLE_CHOICES
+            is_usable = response.status < _MULTIPLE_CHOICES and response.body != b"{}"
         finally:
             self._network.record_response(self._target, call, str(response.status), is_usable=is_usable)
         return parsed

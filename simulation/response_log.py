@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_FIRST_POLL = HOUR  # the longest duration of a data source's first poll, in seconds
 MAX_RESPONSE = 30.0  # the longest duration of a response, in seconds
+PATIENCE = HOUR  # after which an outcome that could not be read counts as unknown
 IndexFacts = tuple[int | str, ...]  # the status, the sizes, and the limits, as on the page
 
 
@@ -27,7 +28,7 @@ class SourceRecord:
 
     `usable` are the times of the usable responses. `stale` is the maximum age of the data in the first poll. A job is
     reread for hours, but not forever. So durations or documents that are wrong during that time are never corrected,
-    and outcomes that the service refuses to return stay unknown.
+    and outcomes stay unknown that the service refuses to return, or that could not be read for an hour.
     """
 
     usable: list[float] = field(default_factory=list)
@@ -37,6 +38,7 @@ class SourceRecord:
     durations_lost: bool = False
     documents_lost: bool = False
     outcomes_lost: bool = False
+    outcomes_failing_since: float | None = None
 
     def has_usable_near(self, moment: float, tolerance: float) -> bool:
         """Return whether there was a usable response within `tolerance` seconds of a time."""
@@ -68,6 +70,16 @@ class ResponseLog:
     def record_sync_jobs(self, source_id: str) -> None:
         """Record a usable response with the sync jobs of a data source."""
         insort(self.sources[source_id].usable, self._clock.now)
+
+    def record_outcome(self, source_id: str, code: str, *, is_usable: bool) -> None:
+        """Record the result of a request for the outcome of a sync job."""
+        record = self.sources[source_id]
+        if is_usable:
+            record.outcomes_failing_since = None
+            return
+        if record.outcomes_failing_since is None:
+            record.outcomes_failing_since = self._clock.now
+        record.outcomes_lost |= code.startswith("4") or self._clock.now - record.outcomes_failing_since >= PATIENCE
 
     def record_index(self, index_id: str) -> None:
         """Record a usable response that describes an index."""

@@ -187,8 +187,8 @@ class SimulatedAccount:
             self.responses.record_sync_jobs(call.data_source_id)
         elif is_usable and Use.CONTAINER in uses:
             self.responses.record_index(call.index_id)
-        elif Use.SYNC_JOB in uses and code.startswith("4"):
-            self.responses.sources[call.data_source_id].outcomes_lost = True
+        elif Use.SYNC_JOB in uses:
+            self.responses.record_outcome(call.data_source_id, code, is_usable=is_usable)
 
     # Faults.
 

@@ -195,7 +195,7 @@ def _get_sync_job(provider: Provider, resources: _Resources, _depth: int) -> Non
     page = next(iter(provider.sync_jobs(resources.source())), None)
     if page is None or not page.jobs:
         raise _NoResourceError("sync job")
-    provider.explain(resources.source(), page.jobs[0])
+    provider.explain(resources.source(), page.jobs[0], [])
 
 
 def _list_tags(provider: Provider, resources: _Resources, _depth: int) -> None:

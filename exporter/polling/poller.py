@@ -91,7 +91,7 @@ class Poller:
         self._sources = sources
         self._observer = observer
         self._policy = policy
-        self._explainer = Explainer(context.provider)
+        self._explainer = Explainer(context.provider, clock=context.clock)
         self._times = PollTimes(context.provider.clock, policy)
 
     def poll(self, source: DataSource, *, catch_up: bool = False) -> PollOutcome:

@@ -85,10 +85,11 @@ class Provider(Protocol):
         ordered, and whether the times refer to the start of a job or to the time in which it was in progress.
         """
 
-    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
+    def explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:
         """Request and return the outcome of a job that `needs_explanation`.
 
-        A provider with complete listings returns the job unchanged, without a request.
+        Append a warning for each unusable part of the response to `warnings`. A provider with complete listings returns
+        the job unchanged, without a request.
         """
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:

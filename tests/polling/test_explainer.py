@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from exporter.domain.units import HOUR
 from exporter.errors import ProviderError, Reason
 from exporter.polling.explainer import MAX_DUE, MAX_SEARCHED, MAX_SHOWN, Explainer
 from exporter.providers.qbusiness.service import QBUSINESS
-from tests.support.builders import NOON, POLICY, make_job, make_poll
+from tests.support.builders import NOON, POLICY, FakeClock, make_job, make_poll
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,10 +35,12 @@ class ExplainingProvider:
         self.requested: list[str] = []
         self.ignored: set[str] = set()
         self.failed: set[str] = set()
+        self.warnings: list[str] = []
 
-    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
+    def explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:
         """Return the job as succeeded, unless it has ignored all of its documents or failed."""
         assert source.service.has(Use.SYNC_JOB)
+        warnings += self.warnings
         self.requested.append(job.execution_id.strip("-"))
         if self.error:
             raise self.error
@@ -127,6 +130,42 @@ def test_a_refused_outcome_is_a_warning_and_any_other_error_fails_the_poll(provi
     assert fold(history, data, POLICY).completed == {"INCOMPLETE": 2}
 
 
+@pytest.mark.parametrize(("reason", "is_given_up"), [(Reason.MALFORMED_RESPONSE, True), (Reason.CREDENTIALS, False)])
+def test_an_outcome_that_cannot_be_read_for_an_hour_is_unknown(
+    provider: Any, reason: Reason, *, is_given_up: bool
+) -> None:
+    """Polls would fail forever because of one job. Nothing is concluded from refused credentials."""
+    clock = FakeClock()
+    explainer, history = Explainer(provider, clock=clock), fold(None, make_poll(), POLICY)
+    poll = make_poll(*jobs_from(NOON + 60, 2), at=NOON + HOUR)
+    provider.error = ProviderError(reason, "not JSON", operation="GetJob")
+    for _ in range(60):
+        with pytest.raises(ProviderError, match="not JSON"):
+            explainer.explain(SOURCE, history, poll)
+        clock.advance(60)
+    if not is_given_up:
+        with pytest.raises(ProviderError, match="not JSON"):
+            explainer.explain(SOURCE, history, poll)
+        return
+    data = explainer.explain(SOURCE, history, poll)
+    assert "the outcome of ended sync jobs is unknown: GetJob: not JSON" in data.warnings
+    assert fold(history, data, POLICY).completed == {"INCOMPLETE": 2}
+
+
+@pytest.mark.parametrize("is_explained", [True, False])
+def test_the_hour_starts_over_when_nothing_fails(provider: Any, *, is_explained: bool) -> None:
+    """A failure must last for an hour, and not only begin and end an hour apart."""
+    clock = FakeClock()
+    explainer, history = Explainer(provider, clock=clock), fold(None, make_poll(), POLICY)
+    poll = make_poll(*jobs_from(NOON + 60, 1), at=NOON + HOUR)
+    error = ProviderError(Reason.SERVER_ERROR, "sorry", operation="GetJob")
+    for provider.error in (error, None, error):
+        jobs = poll if provider.error or is_explained else make_poll()
+        with pytest.raises(ProviderError) if provider.error else nullcontext():
+            explainer.explain(SOURCE, history, jobs)
+        clock.advance(HOUR)
+
+
 def test_a_missing_permission_is_named_once_for_all_sources(provider: Any) -> None:
     """One line in the log is enough for many data sources. A job that has vanished is named each time."""
     explainer, history = Explainer(provider), fold(None, make_poll(), POLICY)
@@ -136,6 +175,13 @@ def test_a_missing_permission_is_named_once_for_all_sources(provider: Any) -> No
     assert [len(explainer.explain(source, history, poll).warnings) for source in sources] == [1, 0, 0]
     provider.error = ProviderError(Reason.NOT_FOUND, "gone", operation="GetJob")
     assert len(explainer.explain(SOURCE, history, poll).warnings) == 2
+
+
+def test_unusable_parts_of_an_outcome_are_warnings(provider: Any) -> None:
+    """The poll succeeds, and the log names them."""
+    provider.warnings = ["job 0: failureReasons"]
+    data = Explainer(provider).explain(SOURCE, None, make_poll(*jobs_from(NOON - HOUR, 1)))
+    assert data.warnings == ("job 0: failureReasons",)
 
 
 def test_no_outcome_is_requested_if_listings_have_it(provider: Any) -> None:

@@ -339,7 +339,7 @@ def test_failing_credentials_are_not_logged_for_each_source(rig: PollerRig) -> N
 def test_a_date_that_is_wrong_again_makes_no_history_count(rig: PollerRig, clock: FakeClock) -> None:
     """The requests that explain jobs read it after the jobs have proved that it is behind."""
 
-    def explain(_: SourceId, job: SyncJob) -> SyncJob:
+    def explain(_: SourceId, job: SyncJob, _warnings: list[str]) -> SyncJob:
         rig.provider.clock.update(formatdate(clock.time() - 2 * HOUR, usegmt=True))
         return structs.replace(job, needs_explanation=False)
 

@@ -61,7 +61,7 @@ class ProviderRig:
 
     def explained(self, jobs: Iterable[SyncJob]) -> list[SyncJob]:
         """Return jobs with their outcomes."""
-        return [self.provider.explain(self.id, job) if job.needs_explanation else job for job in jobs]
+        return [self.provider.explain(self.id, job, []) if job.needs_explanation else job for job in jobs]
 
     def calls(self) -> dict[str, Callable[[], object]]:
         """Return a call of each action that the exporter uses, by its name. No response is in a cache."""
@@ -73,7 +73,7 @@ class ProviderRig:
             Use.LIST_SOURCES: lambda: provider.data_sources(container),
             Use.SOURCE: lambda: provider.data_source(self.id),
             Use.SYNC_JOBS: self.read_jobs,
-            Use.SYNC_JOB: lambda: provider.explain(self.id, self.read_jobs()[0]),
+            Use.SYNC_JOB: lambda: provider.explain(self.id, self.read_jobs()[0], []),
             Use.TAGS: lambda: provider.tags(self.id, SCOPE),
             Use.DOCUMENTS: lambda: provider.documents(self.id),
         }

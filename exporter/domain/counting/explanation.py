@@ -77,7 +77,7 @@ def with_explanations(
 
 
 def without_outcome(job: SyncJob, reason: str) -> SyncJob:
-    """Return a job whose outcome AWS refuses to return, for a reason. It keeps the worst possible status."""
+    """Return a job whose outcome stays unknown, for a reason. It keeps the worst possible status."""
     return structs.replace(job, needs_explanation=False, error_message=f"outcome unknown: {reason}")
 
 

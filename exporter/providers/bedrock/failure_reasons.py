@@ -11,8 +11,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from exporter.providers.members import member
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -26,12 +24,20 @@ _KINDS = (
 _OTHER = "other"
 
 
-def parse_reasons(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the texts of a job's `failureReasons`; raise ProviderError if they are not a list of texts."""
-    reasons = member(raw, "failureReasons", list) or []
-    return tuple(
-        text for reason in reasons for text in _texts(member({"failureReasons": reason}, "failureReasons", str))
-    )
+def parse_reasons(raw: Mapping[str, Any], owner: str, warnings: list[str]) -> tuple[str, ...]:
+    """Return the texts of a job's `failureReasons`. A reason of another type is used as JSON.
+
+    AWS has reported a reason then too, so the job did not succeed. Append a warning about `owner`.
+    """
+    reasons = raw.get("failureReasons")
+    if reasons is not None and not isinstance(reasons, list):
+        warnings.append(f"{owner}: expected list in `failureReasons`, got {type(reasons).__name__}")
+        reasons = [reasons]
+    others = {type(reason).__name__ for reason in reasons or () if not isinstance(reason, str | None)}
+    if others:
+        warnings.append(f"{owner}: expected str in `failureReasons`, got {', '.join(sorted(others))}")
+    texts = (reason if isinstance(reason, str | None) else json.dumps(reason) for reason in reasons or ())
+    return tuple(text for reason in texts for text in _texts(reason))
 
 
 def kind_of(reasons: Iterable[str]) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from exporter.domain.counting.explanation import without_outcome
 from exporter.domain.documents import Document
 from exporter.domain.model import TERMINAL, ContainerFacts, Description, SyncJobStatus
-from exporter.errors import ProviderError, Reason
 from exporter.providers.bedrock.failure_reasons import kind_of, message_of, parse_reasons
 from exporter.providers.bedrock.service import BEDROCK
 from exporter.providers.document_parsing import parse_documents
@@ -60,17 +60,23 @@ def listed_job(job: SyncJob) -> SyncJob:
     return structs.replace(job, status=status, ended=job.ended if is_terminal else None, needs_explanation=is_terminal)
 
 
-def parse_explained(raw: Mapping[str, Any], execution_id: str, now: float) -> SyncJob:
-    """Return a job from GetIngestionJob, which has the reasons of failures; raise ProviderError if it is unusable.
+def parse_explained(raw: Mapping[str, Any], listed: SyncJob, now: float, warnings: list[str]) -> SyncJob:
+    """Return a listed job as GetIngestionJob describes it, which has the reasons of failures.
 
-    A job succeeded only if it is COMPLETE, the response states that no document failed, and there are no reasons.
+    A job succeeded only if it is COMPLETE, the response states that no document failed, and there are no reasons. If
+    the response cannot be used, its outcome is unknown, because a repetition would have the same members. Append to
+    `warnings`.
     """
-    warnings: list[str] = []
-    parsed = parse_job(raw, JOB, now, warnings)
-    if parsed is None or parsed.execution_id != execution_id:
-        problem = "; ".join(warnings) or f"job {raw.get(JOB.execution_id)!r} instead of {execution_id!r}"
-        raise ProviderError(Reason.MALFORMED_RESPONSE, f"malformed response: {problem}")
-    reasons, job = parse_reasons(raw), listed_job(parsed)
+    problems: list[str] = []
+    parsed = parse_job({**raw, JOB.started: listed.started}, JOB, now, problems)
+    if parsed is None or parsed.execution_id != listed.execution_id:
+        problem = "; ".join(problems) if parsed is None else f"the response is about job {parsed.execution_id}"
+        warnings.append(f"the outcome of job {listed.execution_id} is unknown: {problem}")
+        return without_outcome(listed, problem)
+    warnings += problems
+    reasons, job = parse_reasons(raw, f"job {listed.execution_id}", warnings), listed_job(parsed)
+    if job.is_terminal and job.ended is None:
+        job = structs.replace(job, ended=listed.ended)
     is_flawless = parsed.status == "COMPLETE" and job.documents.failed == 0 and not reasons
     return structs.replace(
         job,

@@ -71,13 +71,16 @@ class Bedrock:
         for word in (None,) if status is None else words_for(status):
             yield from started_within(self._job_pages(source, word, size), since, until)
 
-    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:
+    def explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:
         """Return a job with its outcome, from GetIngestionJob."""
         with self._client.client_for("GetIngestionJob") as client:
             response = client.get_ingestion_job(**_ids(source), ingestionJobId=job.execution_id)
             # A Date header that is behind is corrected only after the poll, and the listing has had these times before.
             now = max(self.clock.now(), self.clock.host_time(), job.end_or_start)
-            return parse_explained(structure(response, "ingestionJob"), job.execution_id, now)
+            raw = structure(response, "ingestionJob")
+            if not raw:
+                raise ProviderError(Reason.MALFORMED_RESPONSE, "malformed response: no ingestionJob")
+            return parse_explained(raw, job, now, warnings)
 
     def containers(self, parent: ContainerId | None) -> Listing[str]:
         """Return the names of all knowledge bases, from ListKnowledgeBases. They are not nested."""

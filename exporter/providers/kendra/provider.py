@@ -64,7 +64,7 @@ class Kendra:
             lambda page: parse_job_page(page, "History", "NextToken", JOB, self.clock),
         )
 
-    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
+    def explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:  # noqa: ARG002 (the protocol's)
         """Return the job unchanged, because a listing contains all of it."""
         return job
 

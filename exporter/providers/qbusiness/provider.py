@@ -64,7 +64,7 @@ class QBusiness:
             lambda page: parse_job_page(page, "history", "nextToken", JOB, self.clock),
         )
 
-    def explain(self, source: SourceId, job: SyncJob) -> SyncJob:  # noqa: ARG002 (the protocol's)
+    def explain(self, source: SourceId, job: SyncJob, warnings: list[str]) -> SyncJob:  # noqa: ARG002 (the protocol's)
         """Return the job unchanged, because a listing contains all of it."""
         return job
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import ProviderError
+from exporter.domain.model import SyncJob
 from exporter.metrics import container_families, source_families, source_labels
 from exporter.providers.bedrock.failure_reasons import MAX_MESSAGE, kind_of, message_of, parse_reasons
 from exporter.providers.bedrock.parsing import parse_data_source, parse_explained, parse_listed_source
@@ -18,16 +18,19 @@ JOB_ID = "SMSZ8GIZ5E"
 IGNORED = "Ignored 383 files as the associated metadata was larger than service limit of 1024 bytes"
 
 
+LISTED = SyncJob(JOB_ID, "INCOMPLETE", NOON - 60, NOON, needs_explanation=True)
+
+
 def explained(status: str = "COMPLETE", reasons: list[str] | None = None, **counts: object) -> Any:
     """Return a job that GetIngestionJob has returned."""
     raw: dict[str, Any] = {
         "ingestionJobId": JOB_ID,
         "status": status,
-        "startedAt": "2026-08-29T21:16:07.934780+00:00",
-        "updatedAt": "2026-08-29T21:17:07.934780+00:00",
+        "startedAt": NOON - 60,
+        "updatedAt": NOON,
         "statistics": {"numberOfDocumentsScanned": 383, "numberOfDocumentsFailed": 0, **counts},
     }
-    return parse_explained(raw | ({} if reasons is None else {"failureReasons": reasons}), JOB_ID, NOON)
+    return parse_explained(raw | ({} if reasons is None else {"failureReasons": reasons}), LISTED, NOON, [])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_job_succeeds_only_if_nothing_failed(
 )
 def test_reasons_are_texts_of_a_bounded_kind(raw: list[str], texts: tuple[str, ...] | None, kind: str) -> None:
     """A text may be a JSON array of texts. Only the kind becomes a label: the texts name files."""
-    reasons = parse_reasons({"failureReasons": raw})
+    reasons = parse_reasons({"failureReasons": raw}, "job", [])
     assert texts is None or reasons == texts
     assert kind_of(reasons) == kind
     assert kind in {*BEDROCK.error_codes, "other", ""}
@@ -86,19 +89,34 @@ def test_a_message_is_bounded() -> None:
     assert message.endswith("… (2048 reasons)")
 
 
-@pytest.mark.parametrize("reasons", ["a text", [5], {}])
-def test_reasons_of_the_wrong_type_are_an_error(reasons: object) -> None:
-    """The rest of such a response cannot be trusted."""
-    with pytest.raises(ProviderError, match="malformed response: expected"):
-        parse_reasons({"failureReasons": reasons})
+@pytest.mark.parametrize(
+    ("members", "warning"),
+    [
+        ({"failureReasons": "a text"}, "job SMSZ8GIZ5E: expected list in `failureReasons`, got str"),
+        ({"failureReasons": {}}, "job SMSZ8GIZ5E: expected list in `failureReasons`, got dict"),
+        ({"failureReasons": [None, 5]}, "job SMSZ8GIZ5E: expected str in `failureReasons`, got int"),
+        ({"statistics": []}, "expected dict in `statistics`, got list, ignored"),
+        ({"statistics": {"numberOfDocumentsFailed": "none"}}, "numberOfDocumentsFailed 'none' is not a count, ignored"),
+        ({"status": None}, "the outcome of job SMSZ8GIZ5E is unknown: job SMSZ8GIZ5E skipped: no usable status"),
+        ({"status": 5}, "skipped: no usable status"),
+        ({"ingestionJobId": "AAAAAAAAAA"}, "the outcome of job SMSZ8GIZ5E is unknown: the response is about job AAAA"),
+    ],
+)
+def test_a_response_with_unusable_members_never_shows_a_success(members: dict[str, object], warning: str) -> None:
+    """A repetition would have the same members. So the job ends with what the rest of the response shows."""
+    warnings: list[str] = []
+    complete = {"ingestionJobId": JOB_ID, "status": "COMPLETE", "statistics": {"numberOfDocumentsFailed": 0}}
+    job = parse_explained({**complete, **members}, LISTED, NOON, warnings)
+    assert (job.status, job.needs_explanation, job.duration) == ("INCOMPLETE", False, 60.0)
+    assert warning in "\n".join(warnings)
 
 
-def test_a_response_about_another_job_is_an_error() -> None:
-    """A response about a job without a start is an error too."""
-    with pytest.raises(ProviderError, match="job 'AAAAAAAAAA' instead of 'SMSZ8GIZ5E'"):
-        parse_explained({"ingestionJobId": "AAAAAAAAAA", "status": "COMPLETE", "startedAt": NOON}, JOB_ID, NOON)
-    with pytest.raises(ProviderError, match="no usable status"):
-        parse_explained({"ingestionJobId": JOB_ID, "startedAt": NOON}, JOB_ID, NOON)
+def test_the_status_of_a_response_with_unusable_members_is_used() -> None:
+    """Whether a job has failed does not depend on its reasons."""
+    raw = {"ingestionJobId": JOB_ID, "status": "FAILED", "startedAt": [], "failureReasons": [{"reason": IGNORED}]}
+    job = parse_explained(raw, LISTED, NOON, [])
+    assert (job.status, job.error_code, job.started) == ("FAILED", "MetadataIgnored", LISTED.started)
+    assert IGNORED in job.error_message
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ _OF_USES = (
     _operation(
         Use.SYNC_JOB,
         "outcomes",
-        "`…_poll_success` is 0 for data sources with a job that has ended; after a refusal, a COMPLETE job counts as "
-        "INCOMPLETE",
+        "`…_poll_success` is 0 for data sources with a job that has ended; after a refusal, or an hour of failures, a "
+        "COMPLETE job counts as INCOMPLETE",
         "all other series of these data sources; unaffected data sources are polled on time",
         _NEXT_POLL,
         scope="data_source",
