@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from exporter.discovery.filters import Candidate
 from exporter.domain.model import ContainerId
+from exporter.errors import Reason
 from exporter.target.source_log import container_text
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Containers:
 class ContainerContents:
     """The data sources of one container, and its properties; None stands for a response that AWS refused.
 
-    `names` are the display names from the outermost container to this one. A name that was not listed is empty.
+    The properties are also None if their response is malformed. `names` are the display names from the outermost
+    container to this one. A name that was not listed is empty.
     """
 
     id: ContainerId
@@ -115,7 +117,9 @@ class Crawler:
         return ContainerContents(container, (*names[:-1], name), facts, self._listing(container, resource))
 
     def _facts(self, container: ContainerId, resource: str) -> ContainerFacts | None:
-        with self._failures.isolate(f"figures of {resource}", refusals_only=True):
+        # A malformed figure must not hide the data sources.
+        also = {Reason.MALFORMED_RESPONSE}
+        with self._failures.isolate(f"figures of {resource}", refusals_only=True, also=also):
             return self._provider.container(container)
         return None
 

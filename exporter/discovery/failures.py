@@ -11,7 +11,7 @@ from exporter.domain.unreadable import UnreadableResource
 from exporter.errors import ProviderError, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 WHOLE_TARGET = "the whole target"
 
@@ -47,17 +47,21 @@ class DiscoveryFailures:
         return tuple(UnreadableResource.of(resource, error) for resource, error in self.failed.items())
 
     @contextmanager
-    def isolate(self, resource: str, *, refusals_only: bool = False) -> Iterator[None]:
+    def isolate(
+        self, resource: str, *, refusals_only: bool = False, also: Container[Reason] = frozenset()
+    ) -> Iterator[None]:
         """Record a failure of a resource, and continue; raise it if the credentials failed.
 
-        With `refusals_only`, raise every failure that may end without a change in AWS, for example a timeout. An
-        enclosing `isolate` then records it, and the crawl skips the rest of that resource.
+        With `refusals_only`, raise every failure that may end without a change in AWS, for example a timeout, except
+        those with a reason in `also`. An enclosing `isolate` then records it, and the crawl skips the rest of that
+        resource.
         """
         self._tried.add(resource)
         try:
             yield
         except ProviderError as error:
-            if error.reason is Reason.CREDENTIALS or (refusals_only and not error.is_refusal):
+            is_accepted = error.is_refusal or error.reason in also or not refusals_only
+            if error.reason is Reason.CREDENTIALS or not is_accepted:
                 raise
             self._record(resource, error)
 

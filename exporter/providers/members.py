@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_LIMIT = 10**18
 # A time outside these years is wrong. A time in milliseconds is far above.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
@@ -44,12 +45,20 @@ def text(raw: Mapping[str, Any], name: str) -> str:
 
 
 def integer(raw: Mapping[str, Any], name: str) -> int | None:
-    """Return a member that is an integer, or one as text or with a fraction of zero; raise ProviderError otherwise."""
+    """Return a member that is a count: an integer, or one as text or with a fraction of zero.
+
+    Raise ProviderError otherwise, and for an impossible count. A gauge could not have one that is too large.
+    """
     found = member(raw, name, int, float, str)
     if (isinstance(found, float) and found.is_integer()) or (isinstance(found, str) and _INTEGER.fullmatch(found)):
-        return int(found)
-    checked: int | None = member(raw, name, int)
-    return checked
+        found = int(found)
+    checked: int | None = member({name: found}, name, int)
+    if checked is None or 0 <= checked < _LIMIT:
+        return checked
+    kind = "a negative one" if checked < 0 else "a larger one"
+    raise ProviderError(
+        Reason.MALFORMED_RESPONSE, f"malformed response: expected int from 0 to 10^18 in `{name}`, got {kind}"
+    )
 
 
 def structure(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -176,6 +176,21 @@ def test_a_run_names_what_it_could_not_read(discovery: SimulatedDiscovery) -> No
     assert discovery.run().unreadable == ()
 
 
+@pytest.mark.parametrize("documents", [-1, 10**400])
+def test_an_impossible_figure_of_an_index_hides_no_data_source(discovery: SimulatedDiscovery, documents: int) -> None:
+    """The last figures stay, the other indexes are read, and the failure is named."""
+    index = discovery.fleet.applications[1].indexes[0]
+    usual, index.documents = index.documents, documents
+    result = discovery.run()
+    assert (len(discovery.names), len(discovery.publisher.indexes)) == (17, 2)
+    assert [each.resource for each in result.unreadable] == [
+        f"figures of index knowledge ({index.id}) of application support ({discovery.fleet.applications[1].id})"
+    ]
+    index.documents = usual
+    assert discovery.run() == COMPLETE
+    assert len(discovery.publisher.indexes) == 3
+
+
 @pytest.mark.parametrize("kind", ["denied", "throttled", "hang", "reset"])
 def test_an_application_that_fails_is_logged_once_and_affects_no_other(
     discovery: SimulatedDiscovery, kind: str

@@ -61,8 +61,13 @@ def test_an_integer_may_be_text(value: object, expected: int | None) -> None:
     assert integer({"units": value}, "units") == expected
 
 
-@pytest.mark.parametrize("value", [5.5, "5.5", "many", "", True, [], float("nan"), "9" * 5000])
+@pytest.mark.parametrize(
+    "value", [5.5, "5.5", "many", "", True, [], float("nan"), "9" * 5000, -1, "-1", -1.0, 10**400, 1e300, 10**18]
+)
 def test_what_is_not_an_integer_is_an_error(value: object) -> None:
-    """A fraction is not rounded, because it shows that the member has another meaning."""
+    """A fraction is not rounded, because it shows that the member has another meaning.
+
+    A gauge cannot have an integer of 400 digits, and a negative count would cause alerts about the size of an index.
+    """
     with pytest.raises(ProviderError, match="malformed response: expected int"):
         integer({"units": value}, "units")

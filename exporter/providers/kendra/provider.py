@@ -76,8 +76,9 @@ class Kendra:
         return self._paginator.listing("ListIndices", {}, MAX_LISTED, items)
 
     def container_name(self, container: ContainerId) -> str:
-        """Return the name of an index, from DescribeIndex."""
-        return self.container(container).name
+        """Return the name of an index, from DescribeIndex, whatever its figures are."""
+        with self._client.client_for("DescribeIndex") as client:
+            return required_text(client.describe_index(Id=container.own), "Name")
 
     def container(self, container: ContainerId) -> ContainerFacts:
         """Return the properties of an index, from DescribeIndex."""

@@ -78,9 +78,10 @@ class QBusiness:
 
     def container_name(self, container: ContainerId) -> str:
         """Return the display name of an application or index, from GetApplication or GetIndex."""
-        if container.is_innermost:
-            return self.container(container).name
         client: QBusinessClient
+        if container.is_innermost:
+            with self._client.client_for("GetIndex") as client:
+                return parse_name(client.get_index(**_ids(container)))
         with self._client.client_for("GetApplication") as client:
             return parse_name(client.get_application(**_ids(container)))
 
