@@ -31,9 +31,10 @@ class DocumentListing:
         """Whether the last page was returned."""
 
     def next_page(self) -> DocumentPage:
-        """Request and return the next page; raise ProviderError for a failed request or a repeated page token."""
+        """Request and return the next page; raise ProviderError for a failed request, or for a listing without end."""
         page = self._provider.documents(self._source, self._token)
         self._tokens.add(page.next_token)
+        self._tokens.add_page(page.documents)
         self._token = page.next_token or None
         self.is_complete = not page.next_token
         return page

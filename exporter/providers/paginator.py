@@ -43,7 +43,7 @@ class Paginator:
     def pages(
         self, operation: str, arguments: Mapping[str, Any], size: int, parse: Callable[[Mapping[str, Any]], T]
     ) -> Iterator[T]:
-        """Yield the parsed pages of a listing. Raise ProviderError for errors and for repeated page tokens."""
+        """Yield the parsed pages of a listing. Raise ProviderError for errors and for listings that do not end."""
         with self._client.client_for(operation) as client:
             request: Callable[..., Mapping[str, Any]] = getattr(client, xform_name(operation))
             tokens, token = PageTokens(operation), ""
@@ -51,6 +51,7 @@ class Paginator:
                 page = request(**arguments, **{self._size: size}, **({self._next_page: token} if token else {}))
                 token = text(page, self._next_page)
                 tokens.add(token)
+                tokens.add_page({**page, self._next_page: None, "ResponseMetadata": None})
                 yield parse(page)
                 if not token:
                     return
