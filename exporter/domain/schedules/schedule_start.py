@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
+from exporter.domain.units import DAY
 
 if TYPE_CHECKING:
     from exporter.domain.model import Description
@@ -40,12 +41,14 @@ def previous_firing(description: Description | None, now: float) -> float | None
 def with_schedule_start(described: Description, known: Description | None, now: float) -> Description:
     """Return a new description with the time since which its schedule exists; `now` is on AWS's clock.
 
-    `known` is the previous description, whose `schedule` is None if it was never seen.
+    `known` is the previous description, whose `schedule` is None if it was never seen. An update time in the future is
+    not used: no sync would be expected until then. A day of difference may be an error of the clock.
     """
     if not (described.schedule and described.schedule.strip()):
         return replace(described, schedule_since=None)
     if known is None or known.schedule is None:
-        since = described.updated
+        is_possible = described.updated is None or described.updated <= now + DAY
+        since = described.updated if is_possible else now
     elif _normalized(known.schedule) == _normalized(described.schedule):
         since = known.schedule_since
     else:

@@ -21,6 +21,12 @@ def test_a_schedule_that_is_first_seen_holds_since_the_last_update(known: Descri
     assert with_schedule_start(DAILY, known, NOW).schedule_since == MIDNIGHT - 9 * DAY
 
 
+@pytest.mark.parametrize(("updated", "since"), [(NOW + HOUR, NOW + HOUR), (NOW + 400 * DAY, NOW), (None, None)])
+def test_an_update_in_the_future_delays_no_expectation(updated: float | None, since: float | None) -> None:
+    """A sync would otherwise be expected only after that time. The clock may be wrong by hours."""
+    assert with_schedule_start(replace(DAILY, updated=updated), None, NOW).schedule_since == since
+
+
 @pytest.mark.parametrize("schedule", ["cron(0 0 * * ? *)", " CRON(0 0 * * ? *)", "0 0 * * ?"])
 def test_an_update_that_leaves_the_schedule_as_it_was_moves_nothing(schedule: str) -> None:
     """The description or the credentials were edited, or the schedule was written in another way."""
