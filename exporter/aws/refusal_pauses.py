@@ -4,8 +4,9 @@ Each replacement has all data sources polled. So the pause grows while an operat
 other. It grows for each operation by itself, because a single operation may refuse credentials that all others accept.
 Without that, each success of another operation would end the pause.
 
-Example: AWS refuses every ListDataSources and accepts all other requests. The pauses are 5, 10, 20 seconds and so on up
-to 15 minutes. If the credentials expire meanwhile, the first poll that AWS refuses has them replaced immediately.
+Example: AWS refuses every listing of data sources and accepts all other requests. The pauses are 5, 10, 20 seconds and
+so on up to 15 minutes. If the credentials expire meanwhile, the first poll that AWS refuses has them replaced
+immediately.
 """
 
 from __future__ import annotations
