@@ -96,7 +96,7 @@ class StallingProxy:
             return self._left >= 0
 
     def _forward(self, source: socket.socket, destination: socket.socket) -> None:
-        """Forward in one direction until the source closes. The end is not forwarded while the proxy stalls."""
+        """Forward in one direction until the source ends or resets. The end is not forwarded while the proxy stalls."""
         with suppress(OSError):
             while data := source.recv(CHUNK):
                 self._forwards.wait()
@@ -104,5 +104,6 @@ class StallingProxy:
                     self.cut()
                     return
                 destination.sendall(data)
-            self._forwards.wait()
+        self._forwards.wait()
+        with suppress(OSError):
             destination.shutdown(socket.SHUT_WR)
