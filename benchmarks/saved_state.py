@@ -15,7 +15,7 @@ from exporter.domain.objectives import (
     DEFAULT_MAX_DURATION,
     DEFAULT_MAX_FAILED_RATIO,
     DEFAULT_MIN_DOCUMENTS_SCANNED,
-    GRACE,
+    SYNC_ALLOWANCE,
     Objectives,
 )
 from exporter.domain.snapshots import SavedSource, SourceSnapshot
@@ -36,7 +36,7 @@ SOURCES_PER_INDEX, INDEXES_PER_APPLICATION = 25, 4
 _KINDS = ("SHAREPOINTV2", "CONFLUENCEV2", "S3", "WEBCRAWLERV2")
 _POLICY = CountingPolicy(DAY, DEFAULT_BUCKETS, QBUSINESS.error_codes)
 OBJECTIVES = Objectives(  # the defaults of a data source with a daily schedule
-    2 * DAY + GRACE,
+    2 * DAY + SYNC_ALLOWANCE,
     DEFAULT_MAX_DURATION,
     DEFAULT_MAX_FAILED_RATIO,
     DEFAULT_MIN_DOCUMENTS_SCANNED,

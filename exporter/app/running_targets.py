@@ -13,7 +13,6 @@ from exporter.app.heap import MIN_SOURCES, FrozenStates, without_garbage_collect
 from exporter.app.reload import build_changed, replace_targets
 from exporter.app.settings import configured_target
 from exporter.aws import require_different_names
-from exporter.domain.replicas import GRACE
 from exporter.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.domain.target_identity import ConfiguredTarget
 
 STOP_GRACE = 2.0  # seconds for which a hand-over waits for polls in progress
+EXPOSURE_AFTER_HAND_OVER = 10.0  # seconds for which series stay if the next owner does not expose its own before
 
 logger = structlog.get_logger()
 
@@ -139,7 +139,7 @@ class RunningTargets:
         self._stop(targets, now + STOP_GRACE)
         for target in targets:
             self._state.hand_over(target.store)
-        self._leaving += [(target, now + GRACE) for target in targets]
+        self._leaving += [(target, now + EXPOSURE_AFTER_HAND_OVER) for target in targets]
         self.current = [target for target in self.current if target not in targets]
 
     @staticmethod

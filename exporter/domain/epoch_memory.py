@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.replicas import GRACE
+from exporter.domain.replicas import OUTAGE_GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,11 +54,11 @@ class EpochMemory:
 
     def is_left_alone(self, key: str, row: TargetRow | None, now: float) -> bool:
         """Return whether this replica must leave a target alone, because its owner may still assert it."""
-        if row and row.owner and now < self._outage_ended_at + GRACE:
+        if row and row.owner and now < self._outage_ended_at + OUTAGE_GRACE:
             return True
         return self.may_be_asserted(key, now)
 
     def may_be_asserted(self, key: str, now: float) -> bool:
         """Return whether the epoch of a target has fallen only now, so that its last owner may still assert it."""
         regressed_at = self._regressed_at.get(key)
-        return regressed_at is not None and now < regressed_at + GRACE
+        return regressed_at is not None and now < regressed_at + OUTAGE_GRACE

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_DURATION = DAY
 DEFAULT_MAX_FAILED_RATIO = 0.05
 DEFAULT_MIN_DOCUMENTS_SCANNED = 1
-GRACE = HOUR  # added to two gaps of the schedule: the sum allows for a missed firing and for the duration of the sync
+SYNC_ALLOWANCE = HOUR  # for the sync itself, in addition to two gaps of the schedule, which allow for a missed firing
 
 
 class SourceMatch(Protocol):
@@ -110,7 +110,7 @@ def objectives_for(snapshot: SourceSnapshot, rules: Iterable[ObjectiveRule], lon
     rule = next((rule for rule in rules if matches(rule.match, snapshot)), None)
     gap = configured_gap(longest_gap, rule.expected_every if rule else None)
     follows_schedule = gap is not None and gap.origin is GapOrigin.SCHEDULE
-    by_gap = None if gap is None else 2 * gap.seconds + GRACE
+    by_gap = None if gap is None else 2 * gap.seconds + SYNC_ALLOWANCE
     defaults = Objectives(
         by_gap,
         DEFAULT_MAX_DURATION,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 15.0
 BEAT_INTERVAL = 3.0  # seconds between two renewals of the lease
 RETRY_INTERVAL = 1.0  # seconds between two attempts while the database is unreachable
-GRACE = 10.0  # seconds for which targets of others are left alone after an outage of the database
-PATIENCE = 6.0  # seconds for which the others leave a free target to the replica that should acquire it
+OUTAGE_GRACE = 10.0  # seconds for which targets of others are left alone after an outage of the database
+FIRST_CHOICE_TIME = 6.0  # seconds for which the others leave a free target to the replica that should acquire it
 MIN_STABLE_BEATS = 2  # beats with the same replicas before a target is handed over to balance them
 MIN_SURPLUS = 2  # a replica hands over a target if it has at least this many more than another one
 
@@ -126,7 +126,7 @@ class FreeTargets:
 
     All replicas choose the same next owner of a target. That replica may fail before it acquires the target, and its
     lease then lasts for some seconds more. So a replica acquires any target that has been free for longer than
-    PATIENCE.
+    FIRST_CHOICE_TIME.
     """
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class FreeTargets:
         return sorted(
             key
             for key, since in self._since.items()
-            if key in replica.targets and (chosen.get(key) == replica.id or now - since >= PATIENCE)
+            if key in replica.targets and (chosen.get(key) == replica.id or now - since >= FIRST_CHOICE_TIME)
         )
 
 

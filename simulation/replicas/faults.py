@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOADED = 5.0  # seconds after a hand-over in which the next owner loads a target
 MAX_LOST = 10.0  # the last seconds of commits, which a standby lacks when it becomes the primary
-SETTLED = 45.0  # seconds without a fault in which another replica loads and writes the targets that an owner has lost
+RECOVERY_TIME = 45.0  # seconds without a fault in which another replica loads and writes the targets that one has lost
 
 
 class ClusterOperator(Protocol):
@@ -160,10 +160,10 @@ class ReplicaFaults:
     def _fail_over(self) -> None:
         """Replace the database by a standby that lacks the last commits, if all owners survive to write them again."""
         cluster, processes = self._cluster, self._operator.processes.values()
-        if cluster.clock.now < self._last_ends + SETTLED or not all(process.can_own for process in processes):
+        if cluster.clock.now < self._last_ends + RECOVERY_TIME or not all(process.can_own for process in processes):
             return
         lost, copy = self._rng.uniform(LOADED, MAX_LOST), cluster.database.copy()
-        cluster.no_faults_until = cluster.clock.now + lost + SETTLED
+        cluster.no_faults_until = cluster.clock.now + lost + RECOVERY_TIME
         self._last_ends = cluster.clock.now + lost
         if self._rng.random() < 1 / 2:  # the standby lacks the hand-over too
             name = self._rng.choice(sorted(self._operator.processes))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.domain.epoch_memory import EpochMemory
 from exporter.domain.replicas import (
-    GRACE,
+    OUTAGE_GRACE,
     Membership,
     Replica,
     TargetRow,
@@ -99,8 +99,8 @@ def test_an_epoch_that_falls_shows_that_the_database_went_back() -> None:
     old = TargetRow("k", "a", 3, 7)
     memory.observe({"k": old}, 100.0)
     memory.observe({"k": old}, 105.0)
-    assert memory.is_left_alone("k", old, 100.0 + GRACE - 0.1)
-    assert not memory.is_left_alone("k", old, 100.0 + GRACE)
+    assert memory.is_left_alone("k", old, 100.0 + OUTAGE_GRACE - 0.1)
+    assert not memory.is_left_alone("k", old, 100.0 + OUTAGE_GRACE)
     assert memory.next_epoch(old) == 6
 
 
@@ -118,4 +118,4 @@ def test_after_an_outage_only_targets_of_others_are_left_alone(owner: str | None
     memory, row = EpochMemory(), TargetRow("k", owner, 1, 0)
     memory.outage_ended(50.0)
     assert memory.is_left_alone("k", row, 55.0) is is_left_alone
-    assert not memory.is_left_alone("k", row, 50.0 + GRACE)
+    assert not memory.is_left_alone("k", row, 50.0 + OUTAGE_GRACE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.domain.replicas import GRACE
+from exporter.domain.replicas import OUTAGE_GRACE
 from tests.support.stepped_replica import SteppedReplica, key, target
 
 if TYPE_CHECKING:
@@ -24,5 +24,5 @@ def test_the_earlier_owner_waits_for_the_last_one(postgresql: PostgreSqlServer, 
         a.beat()
         postgresql.execute("UPDATE target SET owner = 'a', epoch = 1", database)
         assert a.beat() == set()
-        a.now = GRACE
+        a.now = OUTAGE_GRACE
         assert a.beat() == {key(1)}

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 
 from exporter.domain.replicas import (
     BEAT_INTERVAL,
-    GRACE,
+    FIRST_CHOICE_TIME,
     LEASE_SECONDS,
-    PATIENCE,
+    OUTAGE_GRACE,
     choose_owners,
     without_replica,
 )
@@ -185,7 +185,7 @@ def test_a_target_whose_next_owner_does_nothing_is_taken_by_another_one(database
         members = without_replica(b.coordinator.members, "a")
         other = {"b": c, "c": b}[choose_owners(members, [key(1)])[key(1)]]
         assert other.beat() == set()
-        other.now += PATIENCE
+        other.now += FIRST_CHOICE_TIME
         assert other.beat() == {key(1)}
 
 
@@ -374,7 +374,7 @@ def test_others_leave_a_target_alone_whose_epoch_fell(database: str) -> None:
         let_lapse(database)
         run(database, "UPDATE target SET owner = NULL, epoch = 4")
         assert b.beat() == set()
-        b.now = GRACE
+        b.now = OUTAGE_GRACE
         assert b.beat() == {key(1)}
         assert rows(database) == {key(1): (b.id, 6)}
 
@@ -388,7 +388,7 @@ def test_after_an_outage_lapsed_targets_of_others_are_left_alone(database: str) 
         assert b.beat(after_outage=True) == set()
         assert a.beat(after_outage=True) == {key(1)}
         let_lapse(database)
-        b.now = GRACE
+        b.now = OUTAGE_GRACE
         assert b.beat() == {key(1)}
 
 
@@ -473,7 +473,7 @@ def test_a_replica_acquires_more_targets_only_when_it_exposes_most_of_the_others
         for exposed, partition in enumerate(a.coordinator.partitions.values(), start=1):
             partition.mark_restored()
             assert a.coordinator.can_acquire_more() == (exposed >= MAX_UNEXPOSED // 2)
-        a.now += PATIENCE
+        a.now += FIRST_CHOICE_TIME
         a.beat()
         assert a.owned | b.owned == {key(number) for number in range(len(targets))}
         assert not a.coordinator.can_acquire_more()
@@ -558,6 +558,6 @@ def test_an_unreadable_target_that_the_operator_deletes_starts_over(database: st
         run(database, "DELETE FROM target")
         assert b.beat() == set()
         assert b.coordinator.unreadable == {}
-        b.now += GRACE
+        b.now += OUTAGE_GRACE
         assert b.beat() == {key(1)}
         assert b.partition(1).history(KEY) is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import psycopg
 import pytest
 
-from exporter.domain.replicas import GRACE, LEASE_SECONDS
+from exporter.domain.replicas import LEASE_SECONDS, OUTAGE_GRACE
 from exporter.errors import StoppedError
 from exporter.store.postgresql import coordinator, leases
 from exporter.store.postgresql.coordinator import Coordinator
@@ -117,12 +117,12 @@ class ThreeReplicas:
             self._execute(f"INSERT INTO {table} TABLE old_{table}")
             self._execute(f"DROP TABLE old_{table}")
         for each in sorted(self._replicas, key=lambda each: each is replica):
-            each.now += GRACE / 2
+            each.now += OUTAGE_GRACE / 2
             self._beat(each)
 
     def _beat_after_grace(self) -> None:
         for replica in self._replicas:
-            replica.now += GRACE
+            replica.now += OUTAGE_GRACE
             self._beat(replica)
 
     def _balance(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.domain.replicas import GRACE
+from exporter.domain.replicas import OUTAGE_GRACE
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
 
@@ -60,7 +60,7 @@ def test_a_standby_with_old_leases_moves_no_target(postgresql: PostgreSqlServer,
         assert a.beat() == {key(1)}
         a.commit_all()
         postgresql.execute(LAPSE, database)
-        b.now = GRACE
+        b.now = OUTAGE_GRACE
         assert b.beat() == {key(1)}
         assert b.partition().history(KEY) == make_history(7)
 
