@@ -1,23 +1,17 @@
-"""The JSON form of histories and saved sources. Later releases can read what this release writes."""
+"""The JSON form of histories: totals and jobs. Later releases can read what this release writes."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.domain.clock_check import ClockReading
 from exporter.domain.counting.source_history import Histogram, SourceHistory
 from exporter.domain.counting.tracked_job import CountState, TrackedJob
 from exporter.domain.counting.unparsed_range import UnparsedRange
 from exporter.domain.counting.unread_range import UnreadRange
-from exporter.domain.documents import Document, DocumentsByStatus
-from exporter.domain.model import DataSource, Description, DocumentCounts, Location, SourceId, SyncJob
-from exporter.domain.objective_record import ObjectiveRecord
-from exporter.domain.snapshots import SavedSource
-from exporter.providers.registry import DEFAULT_SERVICE, SERVICES
+from exporter.domain.model import DocumentCounts, SyncJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +32,6 @@ _SCALARS = {
 # Members that are younger than the format, with their defaults, which are not written.
 _YOUNGER_JOB_MEMBERS = {"data_source_error_code": "", "has_failure_reasons": False, "needs_explanation": False}
 _YOUNGER_COUNTS = dict.fromkeys(("skipped", "metadata_scanned", "metadata_modified"))
-_YOUNGER_DESCRIPTION_MEMBERS = {"schedule_since": None}
 
 
 class _JobRow(msgspec.Struct):
@@ -71,38 +64,8 @@ class _TotalsRow(msgspec.Struct):
     window: float | None = None
 
 
-class _DataSourceRow(msgspec.Struct):
-    """A data source as JSON; `id` has the ids of its levels by their keys, and the service."""
-
-    target: str
-    id: dict[str, str]
-    labels: tuple[tuple[str, str], ...]
-    application: str | None
-    name: str | None
-
-
-class _ObjectivesRow(msgspec.Struct):
-    """Recorded objectives as JSON."""
-
-    values: dict[str, float]
-    starts: dict[str, float] = msgspec.field(default_factory=dict)
-
-
-class _SavedSourceRow(msgspec.Struct):
-    """A saved source as JSON."""
-
-    source: _DataSourceRow
-    index: str
-    about: Description
-    described: bool | None = None
-    location: Location | None = None
-    watched_since: ClockReading | None = None
-    objectives: _ObjectivesRow | None = None
-
-
 _JOB_DECODER = msgspec.json.Decoder(_JobRow)
 _TOTALS_DECODER = msgspec.json.Decoder(_TotalsRow)
-_SOURCE_DECODER = msgspec.json.Decoder(_SavedSourceRow)
 
 
 def dump_totals(history: SourceHistory) -> str:
@@ -175,78 +138,13 @@ def load_job(text: str) -> TrackedJob:
     return TrackedJob(row.job, row.highest, row.whole, row.accounted, row.gone_since)
 
 
-def dump_saved_source(saved: SavedSource) -> str:
-    """Return a saved source as JSON."""
-    description = _without_defaults(asdict(saved.description), _YOUNGER_DESCRIPTION_MEMBERS)
-    members: dict[str, Any] = {"source": _dump_source(saved.source), "index": saved.container, "about": description}
-    if saved.is_described and saved.description.schedule is None:  # a schedule implies it
-        members["described"] = True
-    if saved.location:
-        members["location"] = asdict(saved.location)
-    if saved.watched_since:
-        members["watched_since"] = {"time": saved.watched_since.time, "ahead": saved.watched_since.ahead}
-    if saved.objectives:
-        members["objectives"] = asdict(saved.objectives)
-    return json.dumps(members, separators=(",", ":"))
-
-
-def load_saved_source(text: str) -> SavedSource:
-    """Return the source in a text from `dump_saved_source`. Raise one of UNREADABLE for any other text."""
-    row = _SOURCE_DECODER.decode(text)
-    source = row.source
-    is_described = row.about.schedule is not None if row.described is None else row.described
-    return SavedSource(
-        source=DataSource(source.target, _load_id(source.id), source.application, source.name, source.labels),
-        container=row.index,
-        description=row.about,
-        location=row.location,
-        watched_since=row.watched_since,
-        is_described=is_described,
-        objectives=ObjectiveRecord(row.objectives.values, row.objectives.starts) if row.objectives else None,
-    )
-
-
-def _dump_source(source: DataSource) -> dict[str, Any]:
-    return {
-        "target": source.target,
-        "id": _dump_id(source.id),
-        "application": source.root,
-        "name": source.name,
-        "labels": source.labels,
-    }
-
-
-def _dump_id(source: SourceId) -> dict[str, str]:
-    ids = {level.key: identifier for level, identifier in zip(source.service.levels, source.path, strict=True)}
-    return ids if source.service is DEFAULT_SERVICE else {"service": source.service.name, **ids}
-
-
-def _load_id(raw: dict[str, str]) -> SourceId:
-    service = SERVICES[raw.pop("service", DEFAULT_SERVICE.name)]
-    return SourceId(service, tuple([raw[level.key] for level in service.levels]))
-
-
-def dump_documents(documents: DocumentsByStatus) -> str:
-    """Return a count of documents as JSON."""
-    return json.dumps({**asdict(documents), "counts": dict(documents.counts)}, separators=(",", ":"))
-
-
-def load_documents(text: str) -> DocumentsByStatus:
-    """Return the count in a text from `dump_documents`. Raise one of UNREADABLE for any other text."""
-    raw = json.loads(text)
-    return DocumentsByStatus(
-        counted_at=float(raw["counted_at"]),
-        counts=tuple((status, int(count)) for status, count in raw["counts"].items()),
-        failed=tuple(Document(**document) for document in raw["failed"]),
-    )
-
-
 def _members(instance: msgspec.Struct, optional: Mapping[str, object] = {}) -> dict[str, Any]:
     """Return the members of a struct, without optional members that have their default."""
-    return _without_defaults(msgspec.structs.asdict(instance), optional)
+    return without_defaults(msgspec.structs.asdict(instance), optional)
 
 
-def _without_defaults(members: dict[str, Any], optional: Mapping[str, object]) -> dict[str, Any]:
+def without_defaults(members: dict[str, Any], optional: Mapping[str, object]) -> dict[str, Any]:
+    """Remove optional members that have their default, and return the others."""
     for name, default in optional.items():
         if members[name] == default:
             del members[name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.domain.target_identity import provisional_key, target_identity
 from exporter.errors import StartupError
-from exporter.store import codec
+from exporter.store import source_codec
 from exporter.store.row_changes import KEY_COLUMNS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def merge_targets(targets: Iterable[StateRows]) -> StateRows:
 
 
 def _target_of(text: str, accounts: Mapping[str, str], known: Collection[str]) -> str:
-    saved = codec.load_saved_source(text)
+    saved = source_codec.load_saved_source(text)
     source, location = saved.source, saved.location
     service = source.id.service.name
     if location and location.account:

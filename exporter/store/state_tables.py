@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exporter.store import codec
+from exporter.store import source_codec
 from exporter.store.history_table import HistoryTable
 from exporter.store.kv_table import KvTable
 from exporter.store.target_table import TargetTable
@@ -34,8 +34,8 @@ class StateTables:
     def __init__(self) -> None:
         self.histories = HistoryTable()
         self.names, self.targets = KvTable("name"), TargetTable()
-        self.sources = KvTable("data_source", codec.load_saved_source)
-        self.documents = KvTable("documents", codec.load_documents)
+        self.sources = KvTable("data_source", source_codec.load_saved_source)
+        self.documents = KvTable("documents", source_codec.load_documents)
         self._is_lost = False
 
     def load(self, read: Callable[[str], Iterable[Row]]) -> None:

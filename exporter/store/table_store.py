@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.domain.units import DAY
-from exporter.store import codec
+from exporter.store import source_codec
 from exporter.store.state_tables import StateTables
 
 if TYPE_CHECKING:
@@ -132,13 +132,13 @@ class TableStore(ABC):
     def saved_sources(self, target: str, location: Location | None) -> list[SavedSource]:
         """Return the data sources of a location, or else of the target with a name, as they were last found."""
         with self._mutex:
-            sources = [codec.load_saved_source(text) for _, text in self._tables.sources.items()]
+            sources = [source_codec.load_saved_source(text) for _, text in self._tables.sources.items()]
         return [saved for saved in sources if saved.belongs_to(target, location)]
 
     def save_source(self, key: str, saved: SavedSource) -> None:
         """Save a data source as it was found."""
         with self._changes():
-            self._tables.sources.put(key, codec.dump_saved_source(saved))
+            self._tables.sources.put(key, source_codec.dump_saved_source(saved))
 
     def remove_source(self, key: str) -> None:
         """Delete a data source, the time of its last attempt, and the count of its documents."""
@@ -149,12 +149,12 @@ class TableStore(ABC):
         """Return the last complete count of a data source's documents."""
         with self._mutex:
             text = self._tables.documents.get(key)
-        return codec.load_documents(text) if text else None
+        return source_codec.load_documents(text) if text else None
 
     def save_documents(self, key: str, documents: DocumentsByStatus) -> None:
         """Save a complete count of a data source's documents."""
         with self._changes():
-            self._tables.documents.put(key, codec.dump_documents(documents))
+            self._tables.documents.put(key, source_codec.dump_documents(documents))
 
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source. A failed write is counted, logged once, and retried with the next write."""

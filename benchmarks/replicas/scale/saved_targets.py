@@ -12,7 +12,7 @@ import psycopg
 from benchmarks.replicas.scale.fleet import saved_sources, target
 from exporter.domain.units import DAY, MINUTE
 from exporter.runtime import System
-from exporter.store import codec
+from exporter.store import codec, source_codec
 from exporter.store.postgresql import DatabaseSettings, Session, Watchdog
 from exporter.store.postgresql.schema import prepare
 
@@ -49,7 +49,7 @@ def _rows(number: int, sources: int, now: float) -> dict[str, list[tuple[Any, ..
         rows["source"].append((key, source, codec.dump_totals(polled)))
         rows["job"] += [(key, source, id_, _dump_job(job)) for id_, job in history.jobs.items()]
         rows["note"] += [
-            (key, "data_source", source, codec.dump_saved_source(saved)),
+            (key, "data_source", source, source_codec.dump_saved_source(saved)),
             (key, "name", f"data_source/{source}", saved.source.name),
             (key, "target", f"attempted/{source}", repr(now - DAY)),
         ]

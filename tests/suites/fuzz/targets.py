@@ -9,7 +9,7 @@ from exporter.config import load_web
 from exporter.config import parse as parse_config
 from exporter.domain.schedules.schedule import ScheduleError, parse_schedule
 from exporter.errors import ConfigError
-from exporter.store import codec
+from exporter.store import codec, source_codec
 from tests.suites.fuzz.aws_responses import ResponseBodies, ResponseMembers
 from tests.suites.fuzz.checks import require
 from tests.suites.fuzz.web_requests import WebRequests
@@ -113,7 +113,7 @@ class SavedState:
     def __call__(self, data: bytes) -> None:
         """Load the bytes as totals, as a job and as a saved source."""
         text = data.decode("utf-8", "replace")
-        for load in (lambda text: codec.load_history(text, {}), codec.load_job, codec.load_saved_source):
+        for load in (lambda text: codec.load_history(text, {}), codec.load_job, source_codec.load_saved_source):
             try:
                 load(text)
             except codec.UNREADABLE:
