@@ -32,6 +32,7 @@ from exporter.config.web_types import (
 from exporter.config.yaml_source import read
 from exporter.errors import ConfigError, ConfigProblem
 from exporter.files import read_file
+from exporter.redaction import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from exporter.config.checks import Finding
     from exporter.config.yaml_source import Source
 
-_HASH = re.compile(r"\$2\w?\$[0-9]*\$?[./A-Za-z0-9]*")
+_HASH = re.compile(rf"\$2\w?\$[0-9]*\$?[./A-Za-z0-9]*|'{REDACTED}'")  # messages have a complete hash as REDACTED
 _QUOTED = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"")
 FILES = ("cert_file", "key_file", "client_ca_file")
 
