@@ -53,6 +53,8 @@ def translate(address: str, error: Exception) -> RefusedError | UnavailableError
     """Return the error of this program for an error of psycopg."""
     text = " ".join(str(error).split())
     advice = _REFUSED_STATES.get(getattr(error, "sqlstate", None) or "")
+    if isinstance(error, psycopg.errors.ProtocolViolation) and "statement pooling mode" in text:
+        advice = "configure PgBouncer with pool_mode session or transaction"
     if advice is None and isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         advice = _find_advice(text)
     if advice:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from exporter.errors import StoppedError
+from exporter.store.postgresql.errors import RefusedError
 from tests.support.pgbouncer_server import POOL_SIZE, PgBouncerServer
 from tests.support.state_files import KEY, make_history
 from tests.support.stepped_replica import SteppedReplica, key, target
@@ -37,6 +38,15 @@ def test_ownership_holds_behind_a_pooler(postgresql: PostgreSqlServer, database:
         b.coordinator.leave()
         assert a.beat() == {key(1)}
         assert a.partition().history(KEY) == make_history(4)
+
+
+def test_statement_mode_is_refused(postgresql: PostgreSqlServer, database: str) -> None:
+    """A commit needs a transaction, so waiting would not help."""
+    with (
+        PgBouncerServer(postgresql, "statement") as pooler,
+        pytest.raises(RefusedError, match=r"statement pooling mode.*: configure PgBouncer with pool_mode session or"),
+    ):
+        SteppedReplica(pooler.url(database), "a", target(1))
 
 
 def test_more_replicas_than_sessions_take_turns(postgresql: PostgreSqlServer, database: str) -> None:
