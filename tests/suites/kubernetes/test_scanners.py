@@ -25,6 +25,7 @@ CHECKOV = {
     "CKV_K8S_15": "the tag of a release never changes, and a pod must be able to restart while the registry is down",
     "CKV_K8S_8": TEST_POD,
     "CKV_K8S_9": TEST_POD,
+    "CKV2_K8S_6": "the policy of the exporter would keep the pod of helm test from sending its one request",
     "CKV_K8S_35": "keys are in the environment only with env or envFrom, which `all values` sets",
 }
 TRIVY = {"KSV011": NO_CPU_LIMIT}
