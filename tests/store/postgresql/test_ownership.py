@@ -403,52 +403,6 @@ def test_the_epoch_orders_owners_even_if_a_session_holds_their_row(database: str
         assert b.beat() == {key(1), key(2)}
 
 
-def test_a_replica_that_lacks_a_target_leaves_it_to_the_other(database: str) -> None:
-    """Configurations differ during a rollout, which is logged."""
-    with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", *BOTH) as b:
-        with capture_logs() as logs:
-            a.beat()
-            assert b.beat() == {key(2)}
-        warnings = [line for line in logs if line["log_level"] == "warning"]
-        assert [(line["event"], line["targets"]) for line in warnings] == [
-            ("replicas have different targets or settings configured", [key(2)])
-        ]
-        b.coordinator.keys.configured = (target(1),)
-        b.beat()
-        assert (b.owned, rows(database)[key(2)]) == (set(), (None, 2))
-
-
-def test_a_reload_that_makes_configurations_differ_is_logged(database: str) -> None:
-    """The replicas are the same as before. The difference is logged once, until it changes."""
-    with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", target(1)) as b:
-        for replica in (a, b, a):
-            replica.beat()
-        with capture_logs() as logs:
-            b.coordinator.keys.configured = BOTH
-            for replica in (b, a, b, a):
-                replica.beat()
-        assert [line["targets"] for line in logs if line["log_level"] == "warning"] == [[key(2)]] * 2
-
-
-def test_replicas_with_different_settings_for_one_target_are_reported(database: str) -> None:
-    """The owner polls what its own filter selects, so the difference must not be silent. It is reported by both."""
-    other = replace(target(1), name="other name")
-    filtered = replace(target(1), settings="other filter")
-    for configured in ((other,), (filtered,), (target(1), other)):
-        with SteppedReplica(database, "a", target(1)) as a, SteppedReplica(database, "b", *configured) as b:
-            with capture_logs() as logs:
-                for replica in (a, b, a):
-                    replica.beat()
-            warned = "replicas have different targets or settings configured"
-            assert [line["targets"] for line in logs if line["event"] == warned] == [[key(1)]] * 2
-            b.coordinator.keys.configured = (target(1),)
-            b.beat()
-            a.beat()
-            assert a.coordinator.members.differing_targets() == []
-            a.coordinator.leave()
-            b.coordinator.leave()
-
-
 def test_a_load_that_takes_long_does_not_delay_the_next_beat(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A beat loads targets while it has time, and the next beat loads the others."""
     with SteppedReplica(database, "a", *map(target, range(1, 4))) as a:
