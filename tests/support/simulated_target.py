@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from exporter.aws import AwsClient
 from exporter.config import PollingConfig, parse_target
 from exporter.domain.service import ArnScope
+from exporter.errors import ProviderError
 from exporter.providers.qbusiness.provider import QBusiness
 from exporter.runtime import System
 from exporter.simulator.fleet import SimulatedDataSource, make_id
 from exporter.simulator.job import PlannedJob
 from exporter.simulator.server import SimulatedEndpoint
 from tests.support.builders import NOON, source_id
-from tests.support.harness import fleet_of
+from tests.support.harness import eventually, fleet_of
 from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
@@ -71,6 +73,16 @@ class SimulatedTarget:
         self.provider = QBusiness(self.aws_client)
         ((application, index, _),) = self.service.fleet.data_sources()
         self.id = source_id(application.id, index.id, self.source.id)
+
+    def until_credentials(self) -> None:
+        """Wait until the client has credentials. On a busy machine, this may take longer than the short timeout."""
+        eventually(self._has_credentials)
+
+    def _has_credentials(self) -> bool:
+        with suppress(ProviderError):
+            self.aws_client.credentials.current()
+            return True
+        return False
 
     def read_jobs(self, **filters: Any) -> list[SyncJob]:
         """Return the jobs of all pages."""

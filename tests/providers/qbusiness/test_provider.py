@@ -177,6 +177,7 @@ def test_a_fault_of_any_operation_is_an_error_of_that_operation(
 ) -> None:
     """No fault is an empty response, or an exception other than ProviderError."""
     target = shared_targets[kind in HANGING]
+    target.until_credentials()
     call = OPERATIONS[operation]
     (tested,) = (each for each in operations.OPERATIONS if (each.service, each.name) == (QBUSINESS, operation))
     target.service.faults.add(kind, operation=operation)
