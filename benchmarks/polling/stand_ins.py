@@ -118,6 +118,9 @@ class CountingStore:
     def documents(self, key: str) -> None:
         """Return None, because no benchmark counts documents."""
 
+    def exposed_until(self, key: str) -> None:
+        """Return None, because no other process takes over."""
+
     def save_attempt(self, key: str, moment: float) -> None:
         """Ignore the first poll of a source, because no benchmark restarts."""
 

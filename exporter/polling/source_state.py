@@ -37,7 +37,8 @@ class SourceState:
     `are_names_resolved`, `names` are the earlier names of the source, and `name_error` is the reason why AWS did not
     return new ones. `documents` is the last complete count of the documents, and `count_error` is the reason why a
     later count failed. `first_clock` is the clock reading that has set the start of counting; None if an earlier
-    process has set it.
+    process has set it. `awaits_poll` is true if this process has exposed a later poll than the saved one, so that the
+    source is not published before its first poll.
 
     Only one poll at a time changes a state, but the discovery thread and a reload use the state as well. All of them
     hold `mutex` while they change the published values, and until these are published. Otherwise an older snapshot
@@ -62,6 +63,7 @@ class SourceState:
     count_error: ProviderError | None = None
     first_clock: AwsClock | None = None
     mutex: Lock = field(default_factory=threading.Lock)
+    awaits_poll: bool = False
 
     @property
     def failing(self) -> Reason | None:

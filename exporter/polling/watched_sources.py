@@ -82,8 +82,13 @@ class WatchedSources:
             documents=self._context.store.documents(str(source.id)),
             first_clock=self._context.provider.clock if is_new else None,
             mutex=self._make_lock(),
+            awaits_poll=self._was_exposed_later(source.id, saved_history),
         )
         self._start(state)
+
+    def _was_exposed_later(self, source: SourceId, saved: SourceHistory | None) -> bool:
+        until = self._context.store.exposed_until(str(source))
+        return until is not None and (saved is None or saved.as_of < until)
 
     def adopt(self, source: DataSource, detached: SourceState) -> None:
         """Continue with a source that another target has detached, and publish it. Its names may differ here."""
@@ -240,9 +245,12 @@ class WatchedSources:
         """Save a source as it was found, and publish its snapshot. The caller holds the mutex of the state.
 
         A source without display names is not published yet. When the names are resolved, its labels would change, and
-        Prometheus would treat its series as new ones.
+        Prometheus would treat its series as new ones. Nor is a source whose counters would fall until its first poll.
+        Example: a replica that was cut off from the database has exposed five jobs and saved three of them. It
+        gets the target back before another replica has polled the source.
         """
-        if state.names is not None and self.has(state):
+        may_fall = state.awaits_poll and not state.was_polled
+        if state.names is not None and self.has(state) and not may_fall:
             self._publisher.publish(state, state.names)
 
     def publish_safely(self, state: SourceState) -> None:

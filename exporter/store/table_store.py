@@ -59,6 +59,10 @@ class TableStore(ABC):
     def mark_restored(self) -> None:  # noqa: B027 (only replicas have previous owners)
         """Report to the previous owner of the target that this process exposes its sources."""
 
+    def exposed_until(self, key: str) -> float | None:  # noqa: ARG002 (only replicas lose targets)
+        """Return the time of the last poll of a source that this process has exposed and lost; None without one."""
+        return None
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Write the changes of this thread at the end of the block, in one transaction. Other threads write as usual.

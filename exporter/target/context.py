@@ -30,6 +30,9 @@ class StateStore(Protocol):
     def history(self, key: str) -> SourceHistory | None:
         """Return a source's history."""
 
+    def exposed_until(self, key: str) -> float | None:
+        """Return the time of the last poll of a source that this process has exposed and lost; None without one."""
+
     def commit(self, histories: Mapping[str, SourceHistory]) -> None:
         """Write histories, by source."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.domain.service import ArnScope
     from exporter.domain.snapshots import SourceSnapshot
     from exporter.errors import ProviderError, Reason
-    from exporter.store import Store
+    from exporter.store.table_store import TableStore
 
 
 class FakeProvider:
@@ -117,7 +117,7 @@ class RecordingPollObserver:
 class PollerRig:
     """A poller of one source, with the objects that it uses."""
 
-    def __init__(self, clock: FakeClock, store: Store, window: float = POLICY.window) -> None:
+    def __init__(self, clock: FakeClock, store: TableStore, window: float = POLICY.window) -> None:
         self._clock = clock
         self.provider = FakeProvider(clock)
         self.observer = RecordingPollObserver()

@@ -139,6 +139,7 @@ class Coordinator:
 
     def _lose(self, partition: Partition, event: str) -> None:
         partition.close()
+        self._loader.lost(partition)
         lost = partition.row.key
         self.partitions = {key: each for key, each in self.partitions.items() if key != lost}
         self.leaving = {key: successor for key, successor in self.leaving.items() if key != lost}

@@ -34,6 +34,7 @@ class PartitionLoader:
         self._boot_time = boot_time
         self._writer = writer
         self._reread_at: dict[str, float] = {}
+        self._exposed: dict[str, dict[str, float]] = {}
         self.unreadable: dict[str, str] = {}
         """The errors of targets with unreadable rows, by key. Other threads may read it."""
 
@@ -51,7 +52,16 @@ class PartitionLoader:
             self._reject(row.key, f"{type(error).__name__}: {error}")
             return None
         self._forget({row.key})
+        partition.exposed = self._exposed.get(row.key, {})
         return partition
+
+    def lost(self, partition: Partition) -> None:
+        """Remember what this replica has exposed of a target and never written.
+
+        If it gets the target back, the rows may be older than that. Until a poll, counters would be lower then.
+        """
+        exposed = self._exposed.get(partition.row.key, {})
+        self._exposed[partition.row.key] = {**exposed, **partition.unwritten_polls()}
 
     def keep(self, owned: Collection[str]) -> None:
         """Forget the targets that this replica does not own any more."""

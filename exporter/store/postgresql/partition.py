@@ -10,6 +10,8 @@ from exporter.errors import StoppedError
 from exporter.store.table_store import TableStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporter.domain.replicas import TargetRow
     from exporter.store.state_rows import StateRows
     from exporter.store.state_tables import StateChanges
@@ -41,6 +43,8 @@ class Partition(TableStore):
         self._writer = writer
         self._is_open = True
         self._has_marker = False
+        self.exposed: Mapping[str, float] = {}
+        """Of each source, the last poll that this replica has exposed, if it lost the target before it was written."""
         self.is_restored = False
         """Whether this replica exposes the sources of the target."""
 
@@ -65,6 +69,16 @@ class Partition(TableStore):
         """Return the number of data sources whose last polls or counts are not written."""
         with self._mutex:
             return len(self._tables.histories.pending())
+
+    def unwritten_polls(self) -> dict[str, float]:
+        """Return the times of polls with changes that are not written, by source, on AWS's clock."""
+        with self._mutex:
+            pending = self._tables.histories.pending()
+        return {key: history.as_of for key, history in pending.items() if history}
+
+    def exposed_until(self, key: str) -> float | None:
+        """Return the time of the last poll of a source that this replica has exposed and lost; None without one."""
+        return self.exposed.get(key)
 
     def mark_restored(self) -> None:
         """Commit without a change, so that the previous owner knows that this replica exposes the sources."""
