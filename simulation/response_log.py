@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_FIRST_POLL = HOUR  # the longest duration of a data source's first poll, in seconds
 MAX_RESPONSE = 30.0  # the longest duration of a response, in seconds
-PATIENCE = HOUR  # after which an outcome that could not be read counts as unknown
+UNKNOWN_AFTER = HOUR  # after which an outcome that could not be read counts as unknown
 IndexFacts = tuple[int | str, ...]  # the status, the sizes, and the limits, as on the page
 
 
@@ -79,7 +79,7 @@ class ResponseLog:
             return
         if record.outcomes_failing_since is None:
             record.outcomes_failing_since = self._clock.now
-        record.outcomes_lost |= code.startswith("4") or self._clock.now - record.outcomes_failing_since >= PATIENCE
+        record.outcomes_lost |= code.startswith("4") or self._clock.now - record.outcomes_failing_since >= UNKNOWN_AFTER
 
     def record_index(self, index_id: str) -> None:
         """Record a usable response that describes an index."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_DUE, MAX_SHOWN = 20, 2
 MAX_SEARCHED = LATEST_JOBS  # further shown jobs that one poll explains to find the last success
 NONE = Unexplained()
-PATIENCE = HOUR  # seconds in which the requests of a source must fail before the outcomes of its jobs count as unknown
+UNKNOWN_AFTER = HOUR  # seconds of failed requests of a source, after which the outcomes of its jobs count as unknown
 
 
 class Explainer:
@@ -60,7 +60,7 @@ class Explainer:
         missing permission is logged once for all data sources.
 
         Any other failure may end, and a counter cannot be corrected. But polls must not fail forever because of one
-        job whose response cannot be read. So after PATIENCE, its outcome stays unknown too.
+        job whose response cannot be read. So after UNKNOWN_AFTER, its outcome stays unknown too.
         """
         if not source.service.has(Use.SYNC_JOB):
             return data
@@ -100,11 +100,11 @@ class Explainer:
         return explained
 
     def _has_failed_long(self, source: SourceId, error: ProviderError) -> bool:
-        """Return whether all requests of a source have failed for PATIENCE, and not because of the credentials."""
+        """Return whether all requests of a source have failed for UNKNOWN_AFTER, and not because of the credentials."""
         if self._clock is None or error.reason is Reason.CREDENTIALS:
             return False
         now = self._clock.monotonic()
-        return now - self._failing_since.setdefault(source, now) >= PATIENCE
+        return now - self._failing_since.setdefault(source, now) >= UNKNOWN_AFTER
 
 
 def _may_be_last(job: SyncJob, history: SourceHistory | None, explained: Mapping[str, SyncJob]) -> bool:
