@@ -7,13 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.domain.counting.history import rebucket
-from exporter.domain.counting.source_history import SourceHistory
-from exporter.domain.model import Names
-from exporter.polling.description import DescriptionState
 from exporter.polling.objective_recorder import ObjectiveRecorder
+from exporter.polling.saved_state import load_state
 from exporter.polling.source_names import SourceNames
 from exporter.polling.source_publisher import SourcePublisher
-from exporter.polling.source_state import SourceState, reread_period
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.domain.unreadable import UnreadableResource
     from exporter.errors import ProviderError
     from exporter.polling.source_publisher import Tags
+    from exporter.polling.source_state import SourceState
     from exporter.runtime import Lock
     from exporter.target.context import TargetContext
 
@@ -65,30 +63,7 @@ class WatchedSources:
 
         Its jobs count from `since` if that is before its first poll. `saved` is the source as it was last found.
         """
-        saved_history = history = self._context.store.history(str(source.id))
-        if history is None and since is not None:
-            history = SourceHistory(watched_since=since.time, as_of=since.time, clock_ahead=since.ahead)
-        is_new = saved_history is None and not (since and since.is_restored)
-        state = SourceState(
-            source=source,
-            history=history,
-            reread_period=reread_period(source.id, saved_history.as_of) if saved_history else None,
-            # A poll succeeded at that time, though it may not be the last one. So stale values are visible immediately.
-            polled_at=saved_history.as_of if saved_history else None,
-            names=_saved_names(saved) if saved else None,
-            description=DescriptionState.from_saved(saved) if saved else DescriptionState(),
-            objectives=saved.objectives if saved else None,
-            saved=saved,
-            documents=self._context.store.documents(str(source.id)),
-            first_clock=self._context.provider.clock if is_new else None,
-            mutex=self._make_lock(),
-            awaits_poll=self._was_exposed_later(source.id, saved_history),
-        )
-        self._start(state)
-
-    def _was_exposed_later(self, source: SourceId, saved: SourceHistory | None) -> bool:
-        until = self._context.store.exposed_until(str(source))
-        return until is not None and (saved is None or saved.as_of < until)
+        self._start(load_state(source, since, saved, self._context, self._make_lock()))
 
     def adopt(self, source: DataSource, detached: SourceState) -> None:
         """Continue with a source that another target has detached, and publish it. Its names may differ here."""
@@ -259,8 +234,3 @@ class WatchedSources:
             self.publish(state)
         except Exception:
             state.logger.exception("publishing the data source failed with an unexpected exception")
-
-
-def _saved_names(saved: SavedSource) -> Names | None:
-    application, name = saved.source.root, saved.source.name
-    return Names(application, name) if application and name else None

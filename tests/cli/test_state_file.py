@@ -112,8 +112,8 @@ def test_state_in_memory_is_up() -> None:
 @pytest.mark.parametrize(
     ("arguments", "target", "error"),
     [
-        (["serve"], {"profile": "nobody"}, "the profile nobody could not be found"),
-        (["export"], {"profile": "nobody"}, "the profile nobody could not be found"),
+        (["serve"], {"profile": "missing"}, "the profile missing could not be found"),
+        (["export"], {"profile": "missing"}, "the profile missing could not be found"),
         (
             ["export", "--output", "missing/metrics.prom"],
             {},
